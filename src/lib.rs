@@ -1,1 +1,8 @@
+//! Rookery: a horizontally scalable chat cluster for plain Socket.IO clients.
 
+pub mod domain;
+
+pub mod chat;
+
+pub mod bus;
+pub mod store;
