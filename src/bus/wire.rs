@@ -4,9 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::domain::{
-    Epoch, Event, Fact, FeedId, NodeId, Seq, SessionId, Signal, Timestamp, UserId,
-};
+use crate::domain::{Epoch, Event, Fact, FeedId, NodeId, Seq, SessionId, Signal, Timestamp, UserId};
 
 /// The version this node writes; a higher one is read as far as feed and head, which means "check this head".
 const ENVELOPE_VERSION: u16 = 1;
@@ -57,17 +55,11 @@ pub struct Envelope {
     /// Who sent it.
     pub origin: TracedOrigin,
     /// What it carries; none when this node does not understand the version.
-    #[serde(
-        default,
-        deserialize_with = "payload_or_none",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "payload_or_none", skip_serializing_if = "Option::is_none")]
     pub payload: Option<Payload>,
 }
 
-fn payload_or_none<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Payload>, D::Error> {
+fn payload_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Payload>, D::Error> {
     let raw = Option::<Box<RawValue>>::deserialize(deserializer)?;
     Ok(raw.and_then(|raw| serde_json::from_str(raw.get()).ok()))
 }
@@ -80,15 +72,7 @@ impl WireEvent {
     pub fn pack(event: &Event) -> serde_json::Result<Self> {
         let (kind, version, body) = event.fact.to_parts()?;
         let (seq, at) = (event.seq, event.at.unix_ms());
-        Ok(Self {
-            seq,
-            at,
-            actor: event.actor.clone(),
-            origin: event.origin,
-            kind,
-            version,
-            body,
-        })
+        Ok(Self { seq, at, actor: event.actor.clone(), origin: event.origin, kind, version, body })
     }
 
     /// Unpacks it; a kind that this node does not know is kept as it is.
@@ -108,21 +92,8 @@ impl WireEvent {
 impl Envelope {
     /// An envelope of this node's version.
     #[must_use]
-    pub const fn new(
-        epoch: Epoch,
-        feed: FeedId,
-        head: Seq,
-        origin: TracedOrigin,
-        payload: Payload,
-    ) -> Self {
-        Self {
-            version: ENVELOPE_VERSION,
-            epoch,
-            feed,
-            head,
-            origin,
-            payload: Some(payload),
-        }
+    pub const fn new(epoch: Epoch, feed: FeedId, head: Seq, origin: TracedOrigin, payload: Payload) -> Self {
+        Self { version: ENVELOPE_VERSION, epoch, feed, head, origin, payload: Some(payload) }
     }
 
     /// As bytes.

@@ -19,10 +19,7 @@ pub struct EncodedOnce<T> {
 impl<T> EncodedOnce<T> {
     /// Wraps it; nothing is encoded yet.
     pub fn new(what: T) -> Self {
-        Self {
-            what,
-            frames: std::array::from_fn(|_| OnceLock::new()),
-        }
+        Self { what, frames: std::array::from_fn(|_| OnceLock::new()) }
     }
 
     /// The thing itself.
@@ -32,9 +29,7 @@ impl<T> EncodedOnce<T> {
 
     /// The bytes for the vocabulary in this slot (< [`FRAME_SLOTS`]); `encode` runs for the first reader only. `None`: that vocabulary has no word for it.
     pub fn frame(&self, slot: usize, encode: impl FnOnce(&T) -> Option<Bytes>) -> Option<&Bytes> {
-        self.frames[slot]
-            .get_or_init(|| encode(&self.what))
-            .as_ref()
+        self.frames[slot].get_or_init(|| encode(&self.what)).as_ref()
     }
 }
 

@@ -35,33 +35,18 @@ impl Actor {
     /// A user who asks over REST.
     #[must_use]
     pub const fn rest(user: UserId) -> Self {
-        Self {
-            user: Some(user),
-            session: None,
-            door: Door::Rest,
-            dialect: "native",
-        }
+        Self { user: Some(user), session: None, door: Door::Rest, dialect: "native" }
     }
 
     /// A user who asks through a socket.
     #[must_use]
     pub const fn socket(user: UserId, session: SessionId, dialect: DialectName) -> Self {
-        Self {
-            user: Some(user),
-            session: Some(session),
-            door: Door::Socket,
-            dialect,
-        }
+        Self { user: Some(user), session: Some(session), door: Door::Socket, dialect }
     }
 
     /// A trusted backend, in somebody's name or in its own.
     #[must_use]
     pub const fn service(user: Option<UserId>) -> Self {
-        Self {
-            user,
-            session: None,
-            door: Door::Service,
-            dialect: "native",
-        }
+        Self { user, session: None, door: Door::Service, dialect: "native" }
     }
 }

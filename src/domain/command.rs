@@ -1,9 +1,6 @@
 //! What can be asked of the core that changes something.
 
-use super::{
-    ClientId, ConversationDraft, ConversationId, ConversationPatch, Draft, MessageId, Role, Seq,
-    UserId,
-};
+use super::{ClientId, ConversationDraft, ConversationId, ConversationPatch, Draft, MessageId, Role, Seq, UserId};
 
 /// A place named by its seq, or by a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

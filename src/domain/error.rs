@@ -58,11 +58,7 @@ pub struct ChatError {
 impl ChatError {
     /// A refusal without a hint when to retry.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            retry_after_ms: None,
-        }
+        Self { code, message: message.into(), retry_after_ms: None }
     }
 
     /// The request is malformed: `message` names the field and the rule.

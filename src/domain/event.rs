@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{
-    Conversation, ConversationId, FeedId, Message, Role, Seq, SessionId, Timestamp, UserId,
-};
+use super::{Conversation, ConversationId, FeedId, Message, Role, Seq, SessionId, Timestamp, UserId};
 
 /// Version of the kinds below; an event of a higher version is handed on as [`Fact::Unknown`].
 pub const KIND_VERSION: u16 = 1;
@@ -84,11 +82,8 @@ pub enum Fact {
 
 impl PartialEq for Fact {
     fn eq(&self, other: &Self) -> bool {
-        let body = |fact: &Self| {
-            fact.to_parts()
-                .ok()
-                .map(|(kind, version, body)| (kind, version, body.get().to_owned()))
-        };
+        let body =
+            |fact: &Self| fact.to_parts().ok().map(|(kind, version, body)| (kind, version, body.get().to_owned()));
         body(self) == body(other)
     }
 }
@@ -138,33 +133,17 @@ impl Fact {
         let body = match self {
             Self::MessageNew(message) => to_raw_value(message)?,
             Self::MemberAdded { user, role, by } | Self::MemberRole { user, role, by } => {
-                to_raw_value(&MemberBody {
-                    user: user.clone(),
-                    role: Some(*role),
-                    by: by.clone(),
-                })?
+                to_raw_value(&MemberBody { user: user.clone(), role: Some(*role), by: by.clone() })?
             }
-            Self::MemberRemoved { user, by } => to_raw_value(&MemberBody {
-                user: user.clone(),
-                role: None,
-                by: by.clone(),
-            })?,
+            Self::MemberRemoved { user, by } => {
+                to_raw_value(&MemberBody { user: user.clone(), role: None, by: by.clone() })?
+            }
             Self::ConversationUpdated(conversation) => to_raw_value(conversation)?,
-            Self::ConversationAdded {
-                conversation,
-                from_seq,
-            } => to_raw_value(&AddedBody {
-                conversation: conversation.clone(),
-                from_seq: *from_seq,
-            })?,
-            Self::ConversationRemoved { conversation } => to_raw_value(&RemovedBody {
-                conversation: *conversation,
-            })?,
-            Self::Unknown {
-                kind,
-                version,
-                body,
-            } => return Ok((kind.clone(), *version, body.clone())),
+            Self::ConversationAdded { conversation, from_seq } => {
+                to_raw_value(&AddedBody { conversation: conversation.clone(), from_seq: *from_seq })?
+            }
+            Self::ConversationRemoved { conversation } => to_raw_value(&RemovedBody { conversation: *conversation })?,
+            Self::Unknown { kind, version, body } => return Ok((kind.clone(), *version, body.clone())),
         };
         Ok((self.kind().to_owned(), KIND_VERSION, body))
     }
@@ -172,11 +151,7 @@ impl Fact {
     /// The reverse of [`Fact::to_parts`]; what this version does not understand becomes [`Fact::Unknown`].
     #[must_use]
     pub fn from_parts(kind: &str, version: u16, body: Box<RawValue>) -> Self {
-        Self::parse(kind, version, &body).unwrap_or_else(|| Self::Unknown {
-            kind: kind.to_owned(),
-            version,
-            body,
-        })
+        Self::parse(kind, version, &body).unwrap_or_else(|| Self::Unknown { kind: kind.to_owned(), version, body })
     }
 
     fn parse(kind: &str, version: u16, body: &RawValue) -> Option<Self> {
@@ -186,38 +161,18 @@ impl Fact {
         let member = || serde_json::from_str::<MemberBody>(body.get()).ok();
         Some(match kind {
             "message.new" => Self::MessageNew(serde_json::from_str(body.get()).ok()?),
-            "member.added" => member().and_then(|m| {
-                Some(Self::MemberAdded {
-                    user: m.user,
-                    role: m.role?,
-                    by: m.by,
-                })
-            })?,
-            "member.role" => member().and_then(|m| {
-                Some(Self::MemberRole {
-                    user: m.user,
-                    role: m.role?,
-                    by: m.by,
-                })
-            })?,
-            "member.removed" => member().map(|m| Self::MemberRemoved {
-                user: m.user,
-                by: m.by,
-            })?,
-            "conversation.updated" => {
-                Self::ConversationUpdated(serde_json::from_str(body.get()).ok()?)
+            "member.added" => {
+                member().and_then(|m| Some(Self::MemberAdded { user: m.user, role: m.role?, by: m.by }))?
             }
+            "member.role" => member().and_then(|m| Some(Self::MemberRole { user: m.user, role: m.role?, by: m.by }))?,
+            "member.removed" => member().map(|m| Self::MemberRemoved { user: m.user, by: m.by })?,
+            "conversation.updated" => Self::ConversationUpdated(serde_json::from_str(body.get()).ok()?),
             "conversation.added" => {
                 let added: AddedBody = serde_json::from_str(body.get()).ok()?;
-                Self::ConversationAdded {
-                    conversation: added.conversation,
-                    from_seq: added.from_seq,
-                }
+                Self::ConversationAdded { conversation: added.conversation, from_seq: added.from_seq }
             }
             "conversation.removed" => Self::ConversationRemoved {
-                conversation: serde_json::from_str::<RemovedBody>(body.get())
-                    .ok()?
-                    .conversation,
+                conversation: serde_json::from_str::<RemovedBody>(body.get()).ok()?.conversation,
             },
             _ => return None,
         })
@@ -231,11 +186,7 @@ mod tests {
     #[test]
     fn a_fact_survives_the_way_over_the_bus() {
         let user = UserId::parse("ann").unwrap();
-        let fact = Fact::MemberAdded {
-            user,
-            role: Role::Admin,
-            by: None,
-        };
+        let fact = Fact::MemberAdded { user, role: Role::Admin, by: None };
         let (kind, version, body) = fact.to_parts().unwrap();
         assert_eq!(Fact::from_parts(&kind, version, body), fact);
     }
@@ -243,17 +194,10 @@ mod tests {
     #[test]
     fn what_this_version_does_not_know_is_kept_as_it_came() {
         let body = RawValue::from_string(r#"{"x":1}"#.into()).unwrap();
-        for (kind, version) in [
-            ("poll.opened", 1),
-            ("member.added", KIND_VERSION + 1),
-            ("member.added", 1),
-        ] {
+        for (kind, version) in [("poll.opened", 1), ("member.added", KIND_VERSION + 1), ("member.added", 1)] {
             let fact = Fact::from_parts(kind, version, body.clone());
             let (kept_kind, kept_version, kept) = fact.to_parts().unwrap();
-            assert_eq!(
-                (kept_kind.as_str(), kept_version, kept.get()),
-                (kind, version, body.get())
-            );
+            assert_eq!((kept_kind.as_str(), kept_version, kept.get()), (kind, version, body.get()));
         }
     }
 }

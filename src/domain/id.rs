@@ -130,9 +130,7 @@ text_id! {
 fn check_user_id(text: &str) -> Result<(), InvalidId> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._:@|-".contains(&b);
     if text.is_empty() || text.len() > 64 || !text.bytes().all(allowed) {
-        return Err(InvalidId(
-            "a user id is 1-64 characters from A-Z a-z 0-9 . _ : @ | -",
-        ));
+        return Err(InvalidId("a user id is 1-64 characters from A-Z a-z 0-9 . _ : @ | -"));
     }
     if text == "me" || text == "deleted" {
         return Err(InvalidId("the user ids me and deleted are reserved"));
@@ -151,17 +149,13 @@ fn check_client_id(text: &str) -> Result<(), InvalidId> {
 fn check_node_id(text: &str) -> Result<(), InvalidId> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     if text.is_empty() || text.len() > 64 || !text.bytes().all(allowed) {
-        return Err(InvalidId(
-            "a node id is 1-64 characters from A-Z a-z 0-9 . _ -",
-        ));
+        return Err(InvalidId("a node id is 1-64 characters from A-Z a-z 0-9 . _ -"));
     }
     Ok(())
 }
 
 /// A place in a feed: the events of a feed are 1, 2, 3 … without holes; 0 is before the first.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seq(pub u64);
 
@@ -207,16 +201,7 @@ mod tests {
         for good in ["a", "ann.b_c:d@e|f-9", "auth0|507f1f77", &"x".repeat(64)] {
             assert!(UserId::parse(good).is_ok(), "{good}");
         }
-        for bad in [
-            "",
-            "me",
-            "deleted",
-            "a b",
-            "é",
-            "a\0",
-            "a/b",
-            &"x".repeat(65),
-        ] {
+        for bad in ["", "me", "deleted", "a b", "é", "a\0", "a/b", &"x".repeat(65)] {
             assert!(UserId::parse(bad).is_err(), "{bad}");
         }
     }

@@ -16,14 +16,12 @@ mod user;
 pub use actor::{Actor, DialectName, Door};
 pub use command::{Command, MessageRef};
 pub use conversation::{
-    Conversation, ConversationChange, ConversationDraft, ConversationKind, ConversationPatch,
-    ConversationView, Member, Membership, Role, Watermarks,
+    Conversation, ConversationChange, ConversationDraft, ConversationKind, ConversationPatch, ConversationView, Member,
+    Membership, Role, Watermarks,
 };
 pub use error::{ChatError, ErrorCode};
 pub use event::{Event, Fact, KIND_VERSION};
-pub use id::{
-    ClientId, ConversationId, Epoch, FeedId, InvalidId, MessageId, NodeId, Seq, SessionId, UserId,
-};
+pub use id::{ClientId, ConversationId, Epoch, FeedId, InvalidId, MessageId, NodeId, Seq, SessionId, UserId};
 pub use message::{Content, Draft, Message, MessageKind, Reaction, ReplyTarget, ReplyTo};
 pub use permission::{Act, Permission};
 pub use reply::{Reply, Sent};

@@ -39,17 +39,11 @@ impl Permission {
         let (direct, group, channel) = match act {
             Act::Read => (Some(Role::Member), Some(Role::Member), Some(Role::Member)),
             Act::Send => (Some(Role::Member), Some(Role::Member), Some(Role::Admin)),
-            Act::Update | Act::AddMember | Act::RemoveMember => {
-                (None, Some(Role::Admin), Some(Role::Admin))
-            }
+            Act::Update | Act::AddMember | Act::RemoveMember => (None, Some(Role::Admin), Some(Role::Admin)),
             Act::Leave => (Some(Role::Member), Some(Role::Member), Some(Role::Member)),
             Act::SetRole => (None, Some(Role::Owner), Some(Role::Owner)),
         };
-        Self {
-            direct,
-            group,
-            channel,
-        }
+        Self { direct, group, channel }
     }
 
     /// The least role in a conversation of this kind; `None`: nobody may.

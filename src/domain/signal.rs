@@ -6,11 +6,7 @@ use super::{ConversationId, UserId, Watermarks};
 
 /// An ephemeral thing: no seq; may be merged or dropped, and is healed by the next of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "signal",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "signal", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Signal {
     /// A member has received or read up to a place. Only rises: an older one that comes late says nothing.
     Receipt {

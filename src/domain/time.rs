@@ -27,11 +27,8 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shape = format_description!(
-            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
-        );
-        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
-            .map_err(|_| fmt::Error)?;
+        let shape = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).map_err(|_| fmt::Error)?;
         f.write_str(&at.format(shape).map_err(|_| fmt::Error)?)
     }
 }
@@ -47,9 +44,7 @@ impl<'de> Deserialize<'de> for Timestamp {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         let at = OffsetDateTime::parse(&text, &Rfc3339).map_err(serde::de::Error::custom)?;
         let ms = at.unix_timestamp_nanos() / 1_000_000;
-        Ok(Self::from_unix_ms(
-            i64::try_from(ms).map_err(serde::de::Error::custom)?,
-        ))
+        Ok(Self::from_unix_ms(i64::try_from(ms).map_err(serde::de::Error::custom)?))
     }
 }
 
@@ -64,6 +59,7 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     fn now(&self) -> Timestamp {
         let ms = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
         Timestamp::from_unix_ms(i64::try_from(ms).unwrap_or(i64::MAX))
@@ -84,13 +80,7 @@ mod tests {
 
     #[test]
     fn the_ends_of_time_can_be_shown() {
-        assert_eq!(
-            Timestamp::from_unix_ms(i64::MAX).to_string(),
-            "9999-12-31T23:59:59.999Z"
-        );
-        assert_eq!(
-            Timestamp::from_unix_ms(i64::MIN).to_string(),
-            "0000-01-01T00:00:00.000Z"
-        );
+        assert_eq!(Timestamp::from_unix_ms(i64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(Timestamp::from_unix_ms(i64::MIN).to_string(), "0000-01-01T00:00:00.000Z");
     }
 }

@@ -3,7 +3,6 @@
 mod port;
 
 pub use port::{
-    Advance, Advanced, Append, AttachPoint, Changes, ConversationStore, EventPage, LogStore,
-    MessageStore, NodeRow, NodeStore, Outcome, Page, PageAsk, PersonalStore, ReceiptStore, Store,
-    StoreError, UserStore, WriteAct, Xid,
+    Advance, Advanced, Append, AttachPoint, Changes, ConversationStore, EventPage, LogStore, MessageStore, NodeRow,
+    NodeStore, Outcome, Page, PageAsk, PersonalStore, ReceiptStore, Store, StoreError, UserStore, WriteAct, Xid,
 };

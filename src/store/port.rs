@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::{
-    ClientId, Conversation, ConversationChange, ConversationDraft, ConversationId,
-    ConversationPatch, ConversationView, Draft, Epoch, Event, FeedId, Member, Message, MessageId,
-    NodeId, Permission, Profile, Role, Seq, SessionId, Timestamp, UserId, Watermarks,
+    ClientId, Conversation, ConversationChange, ConversationDraft, ConversationId, ConversationPatch, ConversationView,
+    Draft, Epoch, Event, FeedId, Member, Message, MessageId, NodeId, Permission, Profile, Role, Seq, SessionId,
+    Timestamp, UserId, Watermarks,
 };
 
 /// Everything that must survive.
@@ -19,15 +19,8 @@ pub trait Store:
 {
 }
 
-impl<
-    T: LogStore
-        + PersonalStore
-        + UserStore
-        + ConversationStore
-        + MessageStore
-        + ReceiptStore
-        + NodeStore,
-> Store for T
+impl<T: LogStore + PersonalStore + UserStore + ConversationStore + MessageStore + ReceiptStore + NodeStore> Store
+    for T
 {
 }
 
@@ -145,10 +138,7 @@ pub trait LogStore: Send + Sync {
     async fn append(&self, batch: &[Append]) -> Result<Vec<Outcome>, StoreError>;
 
     /// For each ask: where the feed is, if this user may read it (a member, or the owner of the personal feed). Membership and head are of one snapshot.
-    async fn attach_points(
-        &self,
-        asks: &[(FeedId, UserId)],
-    ) -> Result<Vec<Option<AttachPoint>>, StoreError>;
+    async fn attach_points(&self, asks: &[(FeedId, UserId)]) -> Result<Vec<Option<AttachPoint>>, StoreError>;
 
     /// Events after `after`, at most `limit` (≤ 1,000) and, from the second event on, about 1 MiB.
     async fn events(&self, feed: &FeedId, after: Seq, limit: u32) -> Result<EventPage, StoreError>;
@@ -206,20 +196,13 @@ pub trait ConversationStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Refused`] names an unknown member.
-    async fn create_conversation(
-        &self,
-        draft: &ConversationDraft,
-    ) -> Result<ConversationChange, StoreError>;
+    async fn create_conversation(&self, draft: &ConversationDraft) -> Result<ConversationChange, StoreError>;
 
     /// The conversation, if it exists.
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError>;
 
     /// A user's conversations, the most recently active first.
-    async fn conversations_of(
-        &self,
-        user: &UserId,
-        page: &PageAsk,
-    ) -> Result<Page<ConversationView>, StoreError>;
+    async fn conversations_of(&self, user: &UserId, page: &PageAsk) -> Result<Page<ConversationView>, StoreError>;
 
     /// One conversation as a member sees it; none for others.
     async fn conversation_view(
@@ -237,8 +220,7 @@ pub trait ConversationStore: Send + Sync {
     ) -> Result<Vec<ConversationId>, StoreError>;
 
     /// The members in order of joining.
-    async fn members(&self, id: ConversationId, page: &PageAsk)
-    -> Result<Page<Member>, StoreError>;
+    async fn members(&self, id: ConversationId, page: &PageAsk) -> Result<Page<Member>, StoreError>;
 
     /// The role of a user there; none for one who is no member or where there is no conversation.
     async fn role(&self, id: ConversationId, user: &UserId) -> Result<Option<Role>, StoreError>;
