@@ -1,11 +1,12 @@
 //! Conversations, their members and what the members have seen.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{ClientId, ConversationId, Message, Seq, Timestamp, UserId};
 
 /// What sort of conversation it is; fixed at creation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ConversationKind {
     /// Two people; unique per pair.
@@ -17,7 +18,7 @@ pub enum ConversationKind {
 }
 
 /// What a member may do; ordered, a higher role may all that a lower one may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Sends, reacts, edits and deletes the own.
@@ -29,7 +30,7 @@ pub enum Role {
 }
 
 /// A conversation as everybody in it sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Conversation {
     /// Its id, and the name of its feed.
@@ -49,7 +50,7 @@ pub struct Conversation {
 }
 
 /// One person in a conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     /// Who.
@@ -63,7 +64,7 @@ pub struct Member {
 }
 
 /// A member's own settings for one conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Membership {
     /// What they may do.
@@ -75,7 +76,7 @@ pub struct Membership {
 }
 
 /// How far a member has come in a conversation: two numbers that only rise, `read_seq ≤ delivered_seq ≤ head`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Watermarks {
     /// Everything up to here has reached one of the member's devices.
@@ -85,7 +86,7 @@ pub struct Watermarks {
 }
 
 /// A conversation as one member sees it in the list.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConversationView {
     /// The conversation itself.

@@ -2,17 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::{ClientId, ConversationId, MessageId, ProfileCard, Seq, Timestamp, UserId};
 
 /// The words: a text, or a JSON object that Rookery does not look into.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum Content {
     /// Plain text without NUL.
     Text(String),
     /// An opaque JSON object, kept as it came.
-    Object(Box<RawValue>),
+    Object(#[schema(value_type = Object)] Box<RawValue>),
 }
 
 impl PartialEq for Content {
@@ -26,7 +27,7 @@ impl PartialEq for Content {
 }
 
 /// What the client calls the message: `text` unless it says otherwise; 1–32 characters of `a-z 0-9 _ -`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct MessageKind(pub String);
 
@@ -55,7 +56,7 @@ pub struct Draft {
 pub type ReplyTarget = MessageId;
 
 /// What a reply shows of the message it answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplyTo {
     /// The answered message.
@@ -67,7 +68,7 @@ pub struct ReplyTo {
 }
 
 /// One emoji on a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Reaction {
     /// One grapheme, ≤ 64 bytes.
@@ -79,7 +80,7 @@ pub struct Reaction {
 }
 
 /// A message as it is now; the same whether live, re-read or fetched.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
     /// Its id.

@@ -1,11 +1,12 @@
 //! A user's public face.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::UserId;
 
 /// What is known of a user, from tokens or from the service API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
     /// Whose profile this is.
@@ -23,7 +24,7 @@ pub struct Profile {
 }
 
 /// The part of a profile that travels with every message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProfileCard {
     /// Who it is; `deleted` for an erased user, which no [`UserId`] can be: so a text.
     pub id: String,
