@@ -7,13 +7,13 @@ use utoipa::ToSchema;
 use super::{ClientId, ConversationId, MessageId, ProfileCard, Seq, Timestamp, UserId};
 
 /// The words: a text, or a JSON object that Rookery does not look into.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Content {
     /// Plain text without NUL.
     Text(String),
     /// An opaque JSON object, kept as it came.
-    Object(#[schema(value_type = Object)] Box<RawValue>),
+    Object(Box<RawValue>),
 }
 
 impl PartialEq for Content {
@@ -99,6 +99,7 @@ pub struct Message {
     #[serde(rename = "type")]
     pub kind: MessageKind,
     /// The words; none once deleted.
+    #[schema(value_type = Option<serde_json::Value>)]
     pub content: Option<Content>,
     /// Files, as opaque objects.
     pub attachments: Vec<serde_json::Value>,
