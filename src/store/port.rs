@@ -95,8 +95,11 @@ pub enum Outcome {
     Forbidden,
     /// The present state does not allow it; public text.
     Conflict(&'static str),
-    /// The write names something that is not there; public text.
+    /// The write names something that is not there, or cannot be stored; public text.
     Invalid(&'static str),
+    /// Another transaction held the conversation: nothing happened to this write, the others of its batch are done. Asked again
+    /// in a batch whose writes are all for this conversation, it waits for the lock.
+    Busy,
 }
 
 /// What an attach needs to know, read in one statement.
@@ -131,7 +134,8 @@ pub trait LogStore: Send + Sync {
     async fn epoch(&self) -> Result<Epoch, StoreError>;
 
     /// Writes a batch (≤ 256) in one round trip and one commit; the outcomes are those of doing them one after the other, in order. One bad write fails alone.
-    /// Durable when this returns.
+    /// Durable when this returns. A batch for several conversations waits for none of them ([`Outcome::Busy`]); one for a single conversation waits for it,
+    /// up to the lock timeout.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: unknown, ask again with the same batch. [`StoreError::Busy`]: nothing happened.
