@@ -4,5 +4,7 @@ pub mod domain;
 
 pub mod chat;
 
+pub mod protocol;
+
 pub mod bus;
 pub mod store;

@@ -1,19 +1,31 @@
 //! Messages: as somebody wants to send them, and as they are.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{ClientId, ConversationId, MessageId, ProfileCard, Seq, Timestamp, UserId};
 
 /// The words: a text, or a JSON object that Rookery does not look into.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Content {
     /// Plain text without NUL.
     Text(String),
     /// An opaque JSON object, kept as it came.
     Object(Box<RawValue>),
+}
+
+// By hand: serde's untagged enums read into a tree first, and a raw value cannot be had from that.
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        match raw.get().as_bytes().first() {
+            Some(b'"') => serde_json::from_str(raw.get()).map(Self::Text).map_err(serde::de::Error::custom),
+            Some(b'{') => Ok(Self::Object(raw)),
+            Some(_) | None => Err(serde::de::Error::custom("content is a text or an object")),
+        }
+    }
 }
 
 impl PartialEq for Content {
@@ -117,4 +129,21 @@ pub struct Message {
     pub edited_at: Option<Timestamp>,
     /// When it was deleted.
     pub deleted_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_kept_to_the_letter_and_a_text_is_a_text() {
+        for (json, object) in [(r#"{"b" : 1,"a":[1.50]}"#, true), (r#""hi""#, false)] {
+            let content: Content = serde_json::from_str(json).unwrap();
+            assert_eq!(matches!(content, Content::Object(_)), object);
+            assert_eq!(serde_json::to_string(&content).unwrap(), json);
+        }
+        for bad in ["1", "[]", "null", "true"] {
+            assert!(serde_json::from_str::<Content>(bad).is_err(), "{bad}");
+        }
+    }
 }
