@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 
+use super::Attachments;
 use crate::domain::{Event, SessionId, Signal, UserId};
 
 /// How many vocabularies a node can encode for.
@@ -43,12 +44,15 @@ pub trait Reader: Send + Sync {
     /// Whose.
     fn user(&self) -> &UserId;
 
+    /// What it is attached to: a [`Attachments::default`] that lives as long as the session. Call [`super::Feeds::detach_all`] when that ends.
+    fn attachments(&self) -> &Attachments;
+
     /// The next event of a feed that this session is attached to: each exactly once, in order.
     fn event(&self, event: &EncodedOnce<Event>);
 
     /// A signal of a conversation that this session is attached to. May be dropped.
     fn signal(&self, signal: &EncodedOnce<Signal>);
 
-    /// The core can no longer keep this session exact (its queue of held events overflowed): close its transport, so that it comes back with its cursor.
+    /// The core can no longer keep this session exact (its queue of held events overflowed, or the store's history changed): close its transport, so that it comes back with its cursor.
     fn lost_track(&self);
 }
