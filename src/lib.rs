@@ -1,10 +1,13 @@
 //! Rookery: a horizontally scalable chat cluster for plain Socket.IO clients.
 
+pub mod config;
 pub mod domain;
 
 pub mod chat;
 
 pub mod protocol;
+
+pub mod auth;
 
 pub mod bus;
 pub mod store;
