@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod domain;
+pub mod telemetry;
 
 pub mod chat;
 

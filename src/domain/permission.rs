@@ -46,6 +46,13 @@ impl Permission {
         Self { direct, group, channel }
     }
 
+    /// The same for one whose role does not matter: what nobody may, stays so.
+    #[must_use]
+    pub fn for_every_member(self) -> Self {
+        let least = |role: Option<Role>| role.map(|_| Role::Member);
+        Self { direct: least(self.direct), group: least(self.group), channel: least(self.channel) }
+    }
+
     /// The least role in a conversation of this kind; `None`: nobody may.
     #[must_use]
     pub const fn least_role(self, kind: ConversationKind) -> Option<Role> {

@@ -50,7 +50,8 @@ pub struct Xid(pub u64);
 pub struct Append {
     /// Which conversation.
     pub conversation: ConversationId,
-    /// In whose name: needs `permission` as a member. None (service API, system): no membership is asked for.
+    /// In whose name: needs `permission` as a member. None (service API, system): no membership is asked for, but what `permission` allows nobody in this
+    /// kind of conversation stays [`Outcome::Forbidden`].
     pub actor: Option<UserId>,
     /// The socket it came through.
     pub origin: Option<SessionId>,

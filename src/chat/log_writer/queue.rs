@@ -1,0 +1,203 @@
+//! The queue of one lane: in order per sender, senders in turn, bounded in number, bytes and age.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::domain::{ChatError, Content, ConversationId, Reply, UserId};
+use crate::store::{Append, WriteAct};
+
+/// Writes of one batch.
+pub(super) const BATCH_WRITES_MAX: usize = 256;
+/// Bytes of one batch, from its second write on.
+const BATCH_BYTES_MAX: usize = 256 << 10;
+/// Of one batch, how many may be writes to conversations that were found locked: the rest keeps moving.
+const PARKED_SHARE_MAX: usize = BATCH_WRITES_MAX / 2;
+/// What a write costs beside its words.
+const WRITE_BYTES: usize = 512;
+
+/// A write and who waits for it.
+#[derive(Debug)]
+pub(super) struct Write {
+    /// What the store is asked.
+    pub append: Append,
+    /// Who is told.
+    pub caller: oneshot::Sender<Result<Reply, ChatError>>,
+    /// When it came.
+    pub since: Instant,
+    bytes: usize,
+}
+
+impl Write {
+    pub fn new(append: Append, caller: oneshot::Sender<Result<Reply, ChatError>>, since: Instant) -> Self {
+        let bytes = WRITE_BYTES + words_bytes(&append.act);
+        Self { append, caller, since, bytes }
+    }
+}
+
+fn words_bytes(act: &WriteAct) -> usize {
+    match act {
+        WriteAct::Send(draft) => match &draft.content {
+            Content::Text(text) => text.len(),
+            Content::Object(json) => json.get().len(),
+        },
+        WriteAct::AddMember(..) | WriteAct::RemoveMember(_) | WriteAct::SetRole(..) | WriteAct::Update(_) => 0,
+    }
+}
+
+/// How much may wait, and how long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct QueueBounds {
+    /// In number.
+    pub writes_max: usize,
+    /// In bytes.
+    pub bytes_max: usize,
+    /// In age: of the next in turn, of the sender's own first, and of the batch under way.
+    pub admission: Duration,
+}
+
+/// Why a write was not taken: nothing has happened to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Too many or too much.
+    Full,
+    /// What is in the lane waits too long already.
+    Stalled,
+    /// The node is shutting down.
+    Closed,
+}
+
+/// Who sends, for fairness: each has one queue of its own; the service API acting by itself is one sender.
+type Sender = Option<UserId>;
+
+/// Waiting writes. A write counts towards the bounds until it is [`LaneQueue::done`].
+#[derive(Debug)]
+pub(super) struct LaneQueue {
+    bounds: QueueBounds,
+    by_sender: HashMap<Sender, VecDeque<Write>>,
+    /// Senders with something waiting, each once, with the moment they took their place: the first has waited longest.
+    turn: VecDeque<(Sender, Instant)>,
+    /// Writes whose conversation was locked by another writer, in order.
+    parked: VecDeque<Write>,
+    batch_since: Option<Instant>,
+    writes_count: usize,
+    bytes: usize,
+    closed: bool,
+}
+
+impl LaneQueue {
+    pub fn new(bounds: QueueBounds) -> Self {
+        Self {
+            bounds,
+            by_sender: HashMap::new(),
+            turn: VecDeque::new(),
+            parked: VecDeque::new(),
+            batch_since: None,
+            writes_count: 0,
+            bytes: 0,
+            closed: false,
+        }
+    }
+
+    /// Takes a write in, behind the others of its sender.
+    pub fn push(&mut self, write: Write) -> Result<(), Refused> {
+        self.admit(&write)?;
+        self.writes_count += 1;
+        self.bytes += write.bytes;
+        let sender = write.append.actor.clone();
+        let own = self.by_sender.entry(sender.clone()).or_default();
+        if own.is_empty() {
+            self.turn.push_back((sender, write.since));
+        }
+        own.push_back(write);
+        Ok(())
+    }
+
+    fn admit(&self, write: &Write) -> Result<(), Refused> {
+        if self.closed {
+            return Err(Refused::Closed);
+        }
+        if self.writes_count >= self.bounds.writes_max || self.bytes + write.bytes > self.bounds.bytes_max {
+            return Err(Refused::Full);
+        }
+        let own = self.by_sender.get(&write.append.actor).and_then(VecDeque::front).map(|first| first.since);
+        let next = self.turn.front().map(|(_, since)| *since);
+        let oldest = [self.batch_since, next, own].into_iter().flatten().min();
+        if oldest.is_some_and(|oldest| write.since.duration_since(oldest) > self.bounds.admission) {
+            return Err(Refused::Stalled);
+        }
+        Ok(())
+    }
+
+    /// The next batch, senders in turn; none when nothing waits. [`LaneQueue::done`] follows before the next is taken.
+    pub fn take(&mut self, now: Instant) -> Option<Vec<Write>> {
+        let locked: HashSet<ConversationId> = self.parked.iter().map(|write| write.append.conversation).collect();
+        let parked_count = self.parked.len().min(PARKED_SHARE_MAX);
+        let mut batch: Vec<Write> = self.parked.drain(..parked_count).collect();
+        let mut bytes: usize = batch.iter().map(|write| write.bytes).sum();
+        let mut held = Vec::new();
+        while batch.len() < BATCH_WRITES_MAX {
+            let Some((sender, since)) = self.turn.pop_front() else { break };
+            let own = self.by_sender.get_mut(&sender).expect("who is in turn has something waiting");
+            let first = own.front().expect("who is in turn has something waiting");
+            if locked.contains(&first.append.conversation) {
+                held.push(sender);
+                continue;
+            }
+            if !batch.is_empty() && bytes + first.bytes > BATCH_BYTES_MAX {
+                self.turn.push_front((sender, since));
+                break;
+            }
+            bytes += first.bytes;
+            batch.extend(own.pop_front());
+            if own.is_empty() {
+                self.by_sender.remove(&sender);
+            } else {
+                self.turn.push_back((sender, now));
+            }
+        }
+        // Whoever writes to a locked conversation waits a turn: from now on, so that the lane does not look stalled to the others.
+        self.turn.extend(held.into_iter().map(|sender| (sender, now)));
+        self.batch_since = (!batch.is_empty()).then_some(now);
+        (!batch.is_empty()).then_some(batch)
+    }
+
+    /// The batch under way is over: these of it could not be written yet and come first next time, in their order.
+    pub fn done(&mut self, settled: Settled, locked: Vec<Write>) {
+        self.batch_since = None;
+        self.writes_count -= settled.writes_count;
+        self.bytes -= settled.bytes;
+        locked.into_iter().rev().for_each(|write| self.parked.push_front(write));
+    }
+
+    /// Takes no more.
+    pub const fn close(&mut self) {
+        self.closed = true;
+    }
+
+    pub const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Writes that wait or are under way.
+    pub const fn depth(&self) -> usize {
+        self.writes_count
+    }
+}
+
+/// What leaves the lane with a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Settled {
+    writes_count: usize,
+    bytes: usize,
+}
+
+impl Settled {
+    /// Counts one more.
+    pub const fn add(&mut self, write: &Write) {
+        self.writes_count += 1;
+        self.bytes += write.bytes;
+    }
+}

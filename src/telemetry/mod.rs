@@ -1,0 +1,3 @@
+//! Measuring: what the process tells about itself while it runs.
+
+pub mod metrics;
