@@ -1,25 +1,28 @@
-//! One lane: the queue that callers push to and its worker takes from.
+//! One lane: the queue that callers push to and its workers take from.
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::queue::{LaneQueue, QueueBounds, Refused, Settled, Write};
+use super::queue::{LaneQueue, Next, QueueBounds, Refused, Settled, Track, Write};
 use crate::chat::refusal::RETRY_AFTER_MS;
 use crate::domain::ChatError;
 use crate::telemetry::metrics;
 
-/// Shared by the callers and the one worker of a lane.
+/// Shared by the callers and the two workers of a lane.
 #[derive(Debug)]
 pub(super) struct Lane {
     number: usize,
     queue: Mutex<LaneQueue>,
-    arrived: Notify,
+    /// Something may be there to take, for each track.
+    main: Notify,
+    siding: Notify,
 }
 
 impl Lane {
     pub fn new(number: usize, bounds: QueueBounds) -> Self {
-        Self { number, queue: Mutex::new(LaneQueue::new(bounds)), arrived: Notify::new() }
+        let queue = Mutex::new(LaneQueue::new(bounds));
+        Self { number, queue, main: Notify::new(), siding: Notify::new() }
     }
 
     /// Takes a write in, or says why not: then nothing has happened to it.
@@ -30,40 +33,46 @@ impl Lane {
             queue.depth()
         };
         metrics::lane_depth(self.number, depth);
-        self.arrived.notify_one();
+        self.main.notify_one();
         Ok(())
     }
 
-    /// Waits for the next batch; none when the lane is closed and empty.
-    pub async fn take(&self) -> Option<Vec<Write>> {
+    /// Waits for the next batch of a track; none when the lane is closed and everything is settled.
+    pub async fn take(&self, track: Track) -> Option<Vec<Write>> {
+        let ready = match track {
+            Track::Main => &self.main,
+            Track::Siding => &self.siding,
+        };
         loop {
-            {
-                let mut queue = self.queue.lock();
-                if let Some(batch) = queue.take(Instant::now()) {
-                    return Some(batch);
-                }
-                if queue.is_closed() {
-                    return None;
-                }
+            let next = self.queue.lock().take(track, Instant::now());
+            match next {
+                Next::Batch(batch) => return Some(batch),
+                Next::End => return None,
+                // One worker a track: a permit left in between is kept for it.
+                Next::Nothing => ready.notified().await,
             }
-            // One worker takes: a permit left by a push in between is kept for it.
-            self.arrived.notified().await;
         }
     }
 
-    /// A batch is over but for the writes to `locked` conversations.
-    pub fn done(&self, settled: Settled, locked: Vec<Write>) {
+    /// A track's batch is over but for the writes to `locked` conversations.
+    pub fn done(&self, track: Track, settled: Settled, locked: Vec<Write>) {
         let depth = {
             let mut queue = self.queue.lock();
-            queue.done(settled, locked);
+            queue.done(track, settled, locked);
             queue.depth()
         };
         metrics::lane_depth(self.number, depth);
+        self.wake();
     }
 
     pub fn close(&self) {
         self.queue.lock().close();
-        self.arrived.notify_one();
+        self.wake();
+    }
+
+    fn wake(&self) {
+        self.main.notify_one();
+        self.siding.notify_one();
     }
 
     pub fn depth(&self) -> usize {

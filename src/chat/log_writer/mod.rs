@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::lane::Lane;
-use self::queue::{QueueBounds, Write};
+use self::queue::{QueueBounds, Track, Write};
 use self::worker::LaneWorker;
 use super::refusal::RETRY_AFTER_MS;
 use super::{ChatSettings, News};
@@ -57,9 +57,11 @@ impl LogWriter {
         };
         let lanes = (0..settings.lanes_count.max(1)).map(|number| {
             let lane = Arc::new(Lane::new(number, bounds));
-            let worker = LaneWorker::new(Arc::clone(&lane), tools, settings.store_within);
-            let abandon = abandon.clone();
-            tracker.spawn(async move { abandon.run_until_cancelled(worker.run()).await });
+            for track in [Track::Main, Track::Siding] {
+                let worker = LaneWorker::new(Arc::clone(&lane), track, tools, settings.store_within);
+                let abandon = abandon.clone();
+                tracker.spawn(async move { abandon.run_until_cancelled(worker.run()).await });
+            }
             lane
         });
         Self { lanes: lanes.collect(), answer_within: settings.answer_within }

@@ -1,6 +1,6 @@
-//! The worker of a lane: asks the store until a batch is resolved, then tells the readers, then the callers.
+//! A worker of a lane: asks the store until a batch is resolved, then tells the readers, then the callers.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,21 +11,22 @@ use tracing::warn;
 
 use super::LaneTools;
 use super::lane::Lane;
-use super::queue::{Settled, Write};
+use super::queue::{Settled, Ticket, Track, Write};
 use super::settle::{Verdict, settle};
 use crate::chat::News;
 use crate::chat::refusal::refusal;
 use crate::chat::retry::Backoff;
-use crate::domain::{ChatError, Event, Fact, Reply};
+use crate::domain::{ChatError, ConversationId, Event, Fact, Reply};
 use crate::store::{Append, Outcome, Store, StoreError};
 use crate::telemetry::metrics;
 
 const BACKOFF_FIRST: Duration = Duration::from_millis(10);
 const BACKOFF_LONGEST: Duration = Duration::from_secs(1);
 
-/// Works one lane until it is closed and empty.
+/// Works one track of a lane until that is closed and everything is settled.
 pub(super) struct LaneWorker {
     lane: Arc<Lane>,
+    track: Track,
     store: Arc<dyn Store>,
     news: Arc<dyn News>,
     outbox: Arc<Notify>,
@@ -33,11 +34,31 @@ pub(super) struct LaneWorker {
     store_within: Duration,
 }
 
+/// What has become of a batch so far.
+#[derive(Default)]
+struct Progress {
+    settled: Settled,
+    /// These found their conversation locked: nothing happened to them.
+    locked: Vec<Write>,
+}
+
+impl Progress {
+    /// Keeps behind an earlier part's locked conversations what must not overtake; the rest is to be asked now.
+    fn hold_back(&mut self, part: Vec<Write>) -> (Vec<Append>, Vec<Ticket>) {
+        let locked: HashSet<ConversationId> = self.locked.iter().map(|write| write.append.conversation).collect();
+        let (held, free): (Vec<Write>, Vec<Write>) =
+            part.into_iter().partition(|write| locked.contains(&write.append.conversation));
+        self.locked.extend(held);
+        free.into_iter().map(|write| (write.append, write.ticket)).unzip()
+    }
+}
+
 impl LaneWorker {
-    pub fn new(lane: Arc<Lane>, tools: &LaneTools, store_within: Duration) -> Self {
+    pub fn new(lane: Arc<Lane>, track: Track, tools: &LaneTools, store_within: Duration) -> Self {
         let seed = tools.seed.wrapping_add(u64::try_from(lane.number()).unwrap_or_default());
         Self {
             lane,
+            track,
             store: Arc::clone(&tools.store),
             news: Arc::clone(&tools.news),
             outbox: Arc::clone(&tools.outbox),
@@ -47,12 +68,13 @@ impl LaneWorker {
     }
 
     pub async fn run(mut self) {
-        while let Some(batch) = self.lane.take().await {
+        while let Some(batch) = self.lane.take(self.track).await {
             let now = Instant::now();
-            metrics::batch_taken(batch.len(), batch.iter().map(|write| now.duration_since(write.since)));
-            let locked = self.write(batch).await;
-            if locked > 0 {
-                // Whoever holds the lock is not done yet; the others of the lane go on after a breath.
+            metrics::batch_taken(batch.len(), batch.iter().map(|write| now.duration_since(write.ticket.since)));
+            let Progress { settled, locked } = self.write(batch).await;
+            let still_locked = self.track == Track::Siding && !locked.is_empty();
+            self.lane.done(self.track, settled, locked);
+            if still_locked {
                 tokio::time::sleep(self.backoff.wait()).await;
             } else {
                 self.backoff.reset();
@@ -60,40 +82,40 @@ impl LaneWorker {
         }
     }
 
-    /// Resolves every write of a batch but those to locked conversations, whose number it returns: they are back in the lane.
-    async fn write(&mut self, batch: Vec<Write>) -> usize {
-        let mut settled = Settled::default();
-        let mut locked = Vec::new();
+    /// Resolves every write of a batch but those to locked conversations.
+    async fn write(&mut self, batch: Vec<Write>) -> Progress {
+        let mut progress = Progress::default();
         let mut parts = VecDeque::from([batch]);
-        while let Some(mut part) = parts.pop_front() {
-            match self.ask(&part).await {
-                Ok(outcomes) => self.finish(part, outcomes, &mut settled, &mut locked),
+        while let Some(part) = parts.pop_front() {
+            let (mut appends, mut tickets) = progress.hold_back(part);
+            if appends.is_empty() {
+                continue;
+            }
+            match self.ask(&appends).await {
+                Ok(outcomes) => self.settle(appends, tickets, outcomes, &mut progress),
                 // One of them is poison that no check has found: halve until it stands alone.
-                Err(_) if part.len() > 1 => {
-                    let second = part.split_off(part.len() / 2);
-                    parts.push_front(second);
-                    parts.push_front(part);
+                Err(_) if appends.len() > 1 => {
+                    let middle = appends.len() / 2;
+                    parts.push_front(together(appends.split_off(middle), tickets.split_off(middle)));
+                    parts.push_front(together(appends, tickets));
                 }
                 Err(error) => {
                     let answer = refusal("writing an event", &error);
-                    for write in part {
-                        settled.add(&write);
-                        tell(write.caller, Err(answer.clone()));
+                    for ticket in tickets {
+                        progress.settled.add(&ticket);
+                        tell(ticket.caller, Err(answer.clone()));
                     }
                 }
             }
         }
-        let locked_count = locked.len();
-        self.lane.done(settled, locked);
-        locked_count
+        progress
     }
 
     /// Asks until the store gives an answer that stands. What is unknown is asked again as it was: the clientIds resolve it.
-    async fn ask(&mut self, part: &[Write]) -> Result<Vec<Outcome>, StoreError> {
-        let appends: Vec<Append> = part.iter().map(|write| write.append.clone()).collect();
+    async fn ask(&mut self, appends: &[Append]) -> Result<Vec<Outcome>, StoreError> {
         loop {
             let asked = Instant::now();
-            match self.append(&appends).await {
+            match self.append(appends).await {
                 Ok(outcomes) if outcomes.len() == appends.len() => {
                     metrics::batch_written(asked.elapsed());
                     return Ok(outcomes);
@@ -101,12 +123,13 @@ impl LaneWorker {
                 Ok(_) => return Err(StoreError::Defect("as many outcomes as writes are expected".into())),
                 Err(StoreError::Unavailable(cause)) => {
                     metrics::outcome_unknown(appends.len());
-                    warn!(
-                        lane = self.lane.number(),
-                        writes_count = appends.len(),
-                        cause,
-                        "batch unresolved: asking again"
-                    );
+                    let (lane, writes_count) = (self.lane.number(), appends.len());
+                    warn!(lane, writes_count, cause, "batch of {writes_count} writes unresolved: asking again");
+                }
+                // Waited for in vain: the siding goes on waiting, one conversation at a time.
+                Err(StoreError::Busy(_)) if of_one_conversation(appends) => {
+                    metrics::batch_busy();
+                    return Ok(vec![Outcome::Busy; appends.len()]);
                 }
                 Err(StoreError::Busy(_)) => metrics::batch_busy(),
                 Err(error @ (StoreError::Refused(_) | StoreError::Defect(_))) => return Err(error),
@@ -125,19 +148,19 @@ impl LaneWorker {
     }
 
     /// After the commit, in order: first those who read, then those who asked.
-    fn finish(&self, part: Vec<Write>, outcomes: Vec<Outcome>, settled: &mut Settled, locked: &mut Vec<Write>) {
+    fn settle(&self, appends: Vec<Append>, tickets: Vec<Ticket>, outcomes: Vec<Outcome>, progress: &mut Progress) {
         // With `return` the process dies here: committed, and nobody told.
         fail_point!("log_writer::committed", |_| std::process::abort());
-        let mut news = Vec::with_capacity(part.len());
-        let mut answers = Vec::with_capacity(part.len());
-        for (write, outcome) in part.into_iter().zip(outcomes) {
-            match settle(&write.append, outcome) {
+        let mut news = Vec::with_capacity(appends.len());
+        let mut answers = Vec::with_capacity(appends.len());
+        for ((append, ticket), outcome) in appends.into_iter().zip(tickets).zip(outcomes) {
+            match settle(&append, outcome) {
                 Verdict::Over(events, answer) => {
-                    settled.add(&write);
+                    progress.settled.add(&ticket);
                     news.extend(events);
-                    answers.push((write.caller, answer));
+                    answers.push((ticket.caller, answer));
                 }
-                Verdict::Locked => locked.push(write),
+                Verdict::Locked => progress.locked.push(Write { append, ticket }),
             }
         }
         if news.iter().any(leaves_work) {
@@ -148,6 +171,14 @@ impl LaneWorker {
         }
         answers.into_iter().for_each(|(caller, answer)| tell(caller, answer));
     }
+}
+
+fn together(appends: Vec<Append>, tickets: Vec<Ticket>) -> Vec<Write> {
+    appends.into_iter().zip(tickets).map(|(append, ticket)| Write { append, ticket }).collect()
+}
+
+fn of_one_conversation(appends: &[Append]) -> bool {
+    appends.windows(2).all(|pair| pair[0].conversation == pair[1].conversation)
 }
 
 /// Whether the store left something in the outbox with this event.
