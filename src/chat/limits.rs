@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::config::LimitSettings;
 use crate::domain::{ChatError, Content, Draft, ErrorCode, MessageId, MessageKind, UserId};
 
 /// Explicit mentions of one message.
@@ -32,6 +33,17 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self { rates_kept: true, messages_per_10s: 50, commands_per_10s: 200, message_bytes: 65_536 }
+    }
+}
+
+impl From<&LimitSettings> for Limits {
+    fn from(settings: &LimitSettings) -> Self {
+        Self {
+            rates_kept: settings.enabled,
+            messages_per_10s: settings.messages_per_10s,
+            commands_per_10s: settings.commands_per_10s,
+            message_bytes: usize::try_from(settings.message_bytes).unwrap_or(usize::MAX),
+        }
     }
 }
 

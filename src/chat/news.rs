@@ -2,7 +2,7 @@
 
 use crate::domain::{Event, Signal};
 
-/// Takes what is committed, for the readers of this node and of the others. Implemented by the feeds; tests listen in by another one.
+/// Takes what is committed, for the readers of this node and of the others. [`super::Feeds`] is one; the tests of the core listen by another.
 ///
 /// Both methods return at once and keep the order they are called in per feed. What is told twice is heard once.
 pub trait News: Send + Sync {
@@ -11,4 +11,14 @@ pub trait News: Send + Sync {
 
     /// Worth telling now to those who read the signal's conversation.
     fn signal(&self, signal: Signal);
+}
+
+impl News for super::Feeds {
+    fn committed(&self, events: Vec<Event>) {
+        Self::committed(self, events);
+    }
+
+    fn signal(&self, signal: Signal) {
+        Self::signal(self, signal);
+    }
 }

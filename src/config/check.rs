@@ -49,7 +49,10 @@ fn secrets(settings: &Settings) -> Result<(), SettingsError> {
     let shared = settings.store.url.kind() == StoreKind::Shared;
     match &settings.auth.hs256_secret {
         None if shared => {
-            return Err(SettingsError::new(key, "is required with Postgres: ≥ 32 random bytes, the same on every node"));
+            return Err(SettingsError::new(
+                key,
+                "is required with Postgres: ≥ 32 random bytes, the same on every node",
+            ));
         }
         Some(secret)
             if secret.expose().len() < SECRET_BYTES_MIN && (shared || !settings.server.listen.ip().is_loopback()) =>
