@@ -1,5 +1,10 @@
 //! Everything that is tested from outside, in one binary: `cargo test --features failpoints --test it [FILTER]`.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed, and the panic says where")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the tests stand outside: they read the machine's clock and environment"
+)]
 
+mod support;
 mod tidy;
