@@ -6,6 +6,8 @@ pub mod telemetry;
 
 pub mod chat;
 
+pub mod rest;
+
 pub mod protocol;
 
 pub mod auth;

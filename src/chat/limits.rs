@@ -14,6 +14,10 @@ const MENTIONS_MAX: usize = 50;
 const KIND_CHARS_MAX: usize = 32;
 /// Characters of a title.
 const TITLE_CHARS_MAX: usize = 200;
+/// Characters of a person's name.
+const NAME_CHARS_MAX: usize = 200;
+/// Characters of an e-mail address.
+const EMAIL_CHARS_MAX: usize = 320;
 /// Bytes of a picture's URL.
 const AVATAR_BYTES_MAX: usize = 2_048;
 
@@ -133,11 +137,7 @@ impl Limits {
 /// # Errors
 /// `invalid` when it is empty, longer than 200 characters, or holds control characters.
 pub fn title(text: &str) -> Result<String, ChatError> {
-    let chars = text.chars().take(TITLE_CHARS_MAX + 1).count();
-    if chars == 0 || chars > TITLE_CHARS_MAX || text.chars().any(char::is_control) {
-        return Err(ChatError::invalid("title is 1-200 printable characters"));
-    }
-    Ok(text.to_owned())
+    printable(text, TITLE_CHARS_MAX).ok_or_else(|| ChatError::invalid("title is 1-200 printable characters"))
 }
 
 /// Checks the URL of a picture.
@@ -150,6 +150,29 @@ pub fn avatar(text: &str) -> Result<String, ChatError> {
         return Err(ChatError::invalid("avatar is an http(s) URL or a path of at most 2048 bytes"));
     }
     Ok(text.to_owned())
+}
+
+/// Checks a person's display name.
+///
+/// # Errors
+/// `invalid` when it is empty, longer than 200 characters, or holds control characters.
+pub fn person_name(text: &str) -> Result<String, ChatError> {
+    printable(text, NAME_CHARS_MAX).ok_or_else(|| ChatError::invalid("a name is 1-200 printable characters"))
+}
+
+/// Checks an e-mail address as far as it must be stored, not whether anybody reads it.
+///
+/// # Errors
+/// `invalid` when it is longer than 320 characters, holds control characters or has no `@`.
+pub fn email(text: &str) -> Result<String, ChatError> {
+    let address = printable(text, EMAIL_CHARS_MAX).filter(|address| address.contains('@'));
+    address.ok_or_else(|| ChatError::invalid("email is an address of at most 320 characters"))
+}
+
+fn printable(text: &str, chars_max: usize) -> Option<String> {
+    let chars = text.chars().take(chars_max + 1).count();
+    let fits = (1..=chars_max).contains(&chars) && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned())
 }
 
 /// Checks a number of days that messages are kept.

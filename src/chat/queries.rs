@@ -3,8 +3,8 @@
 use super::refusal::refusal;
 use super::{Chat, core::Inner};
 use crate::domain::{
-    ChatError, ConversationId, ConversationView, FeedId, Member, Message, MessageId, Profile, Role, Seq, UserId,
-    Watermarks,
+    ChatError, Conversation, ConversationId, ConversationView, FeedId, Member, Message, MessageId, Profile, Role, Seq,
+    UserId, Watermarks,
 };
 use crate::store::{EventPage, Page, PageAsk, StoreError};
 
@@ -19,8 +19,27 @@ impl Chat {
     /// # Errors
     /// `not_found` for everybody else.
     pub async fn role_of(&self, user: &UserId, conversation: ConversationId) -> Result<Role, ChatError> {
-        let role = self.inner.ask("reading a role", self.inner.store.role(conversation, user)).await?;
-        role.ok_or_else(ChatError::not_found)
+        let member = self.inner.ask("reading a role", self.inner.store.member(conversation, user)).await?;
+        member.map(|member| member.role).ok_or_else(ChatError::not_found)
+    }
+
+    /// One member, as another member sees them.
+    ///
+    /// # Errors
+    /// `not_found` when either is none; `unavailable`.
+    pub async fn member(&self, caller: &UserId, id: ConversationId, user: &UserId) -> Result<Member, ChatError> {
+        self.role_of(caller, id).await?;
+        let member = self.inner.ask("reading a member", self.inner.store.member(id, user)).await?;
+        member.ok_or_else(ChatError::not_found)
+    }
+
+    /// A conversation as the service API sees it.
+    ///
+    /// # Errors
+    /// `not_found`; `unavailable`.
+    pub async fn any_conversation(&self, id: ConversationId) -> Result<Conversation, ChatError> {
+        let conversation = self.inner.ask("reading a conversation", self.inner.store.conversation(id)).await?;
+        conversation.ok_or_else(ChatError::not_found)
     }
 
     /// A user's conversations, the most recently active first.

@@ -227,8 +227,8 @@ pub trait ConversationStore: Send + Sync {
     /// The members in order of joining.
     async fn members(&self, id: ConversationId, page: &PageAsk) -> Result<Page<Member>, StoreError>;
 
-    /// The role of a user there; none for one who is no member or where there is no conversation.
-    async fn role(&self, id: ConversationId, user: &UserId) -> Result<Option<Role>, StoreError>;
+    /// A user's membership; none for one who is no member or where there is no conversation.
+    async fn member(&self, id: ConversationId, user: &UserId) -> Result<Option<Member>, StoreError>;
 }
 
 /// Messages as they are now.
