@@ -14,3 +14,5 @@ pub mod auth;
 
 pub mod bus;
 pub mod store;
+
+pub mod gateway;

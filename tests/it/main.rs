@@ -6,5 +6,6 @@
     reason = "the tests stand outside: they read the machine's clock and environment"
 )]
 
+mod protocol;
 mod support;
 mod tidy;

@@ -1,0 +1,3 @@
+//! The Socket.IO door: the transport below, and above it the sessions that translate and deliver.
+
+pub mod transport;

@@ -1,0 +1,5 @@
+//! The transport from outside, over raw sockets.
+
+mod echo;
+mod first;
+mod raw;
