@@ -18,6 +18,7 @@ mod retry;
 mod feeds;
 mod news;
 mod reader;
+pub mod sequencer;
 
 pub use self::core::{Chat, ChatParts, Finished};
 pub use feeds::{AttachAsk, Attached, Attachments, Backfill, Budget, Feeds, FeedsParts, Ticket};

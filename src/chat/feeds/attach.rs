@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use crate::chat::sequencer::TicketId;
 use crate::domain::{Epoch, Event, FeedId, Seq};
 
 /// How much of one answer is left for events; shared by all attaches that one answer covers. Cheap to clone.
@@ -82,10 +83,6 @@ pub struct Ticket {
     pub(super) feed: FeedId,
     pub(super) id: TicketId,
 }
-
-/// Names one attach; never used twice in the life of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TicketId(pub u64);
 
 /// What an attach came to.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,0 +1,1 @@
+//! Sentences about one feed on one node.
