@@ -244,3 +244,53 @@ mod tests {
         }
     }
 }
+
+/// Feeds: one more is read by sessions of this node.
+pub fn feed_held() {
+    gauge!("rookery_feeds_held").increment(1.0);
+}
+
+/// Feeds: the last session of one has gone.
+pub fn feed_released() {
+    gauge!("rookery_feeds_held").decrement(1.0);
+}
+
+/// Feeds: an event has reached live readers so long after its commit, by the clocks of store and node.
+pub fn event_visible(after_ms: u64) {
+    histogram!("rookery_commit_visible_seconds").record(Duration::from_millis(after_ms));
+}
+
+/// Feeds: something was known while what comes before it was missing.
+pub fn gap_detected() {
+    counter!("rookery_gaps_detected_total").increment(1);
+}
+
+/// Feeds: events that were missing and have been read from the store.
+pub fn events_repaired(events_count: u32) {
+    counter!("rookery_events_repaired_total").increment(u64::from(events_count));
+}
+
+/// Feeds: events that came once more.
+pub fn duplicate_dropped() {
+    counter!("rookery_duplicates_dropped_total").increment(1);
+}
+
+/// Feeds: times that the store did not have what was said to be committed.
+pub fn news_unfounded() {
+    counter!("rookery_news_unfounded_total").increment(1);
+}
+
+/// Feeds: envelopes that could not be read; their feeds were checked instead.
+pub fn envelope_unreadable() {
+    counter!("rookery_envelopes_unreadable_total").increment(1);
+}
+
+/// Feeds: one more repair read is under way.
+pub fn repair_begun() {
+    gauge!("rookery_repairs_under_way").increment(1.0);
+}
+
+/// Feeds: a repair read has ended.
+pub fn repair_ended() {
+    gauge!("rookery_repairs_under_way").decrement(1.0);
+}

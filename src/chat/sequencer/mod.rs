@@ -3,6 +3,7 @@
 //! Events come from three sources (own commits, the bus, repair reads), in any order, doubled and late; each reader hears them once, in order,
 //! without a hole from its place on. `next` moves only by delivering, except when nobody has a place yet.
 
+mod backfill;
 mod flaw;
 mod gap;
 mod io;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+pub use backfill::{BACKFILL_PAGE, Completeness, Filling, Weighed};
 pub use flaw::Flaw;
 pub use gap::{HELD_BY_FEED_MAX, HOLD, REPAIR_PAGE};
 pub use io::{Count, Effect, Effects, Input, ReadId, Refusal, SharedEvent, TicketId};
