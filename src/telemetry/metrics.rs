@@ -229,22 +229,6 @@ pub fn bus_relinked() {
     counter!(BUS_RELINKS).increment(1);
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_follow_the_customs_of_prometheus() {
-        let mut seen = std::collections::HashSet::new();
-        for Metric { name, kind, help } in ALL {
-            assert!(seen.insert(name), "{name} is there twice");
-            assert!(name.starts_with("rookery_") && !help.is_empty(), "{name}");
-            assert_eq!(*kind == Kind::Counter, name.ends_with("_total"), "{name}");
-            assert!(*kind != Kind::Seconds || name.ends_with("_seconds"), "{name}");
-        }
-    }
-}
-
 /// Feeds: one more is read by sessions of this node.
 pub fn feed_held() {
     gauge!("rookery_feeds_held").increment(1.0);
@@ -293,4 +277,20 @@ pub fn repair_begun() {
 /// Feeds: a repair read has ended.
 pub fn repair_ended() {
     gauge!("rookery_repairs_under_way").decrement(1.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_customs_of_prometheus() {
+        let mut seen = std::collections::HashSet::new();
+        for Metric { name, kind, help } in ALL {
+            assert!(seen.insert(name), "{name} is there twice");
+            assert!(name.starts_with("rookery_") && !help.is_empty(), "{name}");
+            assert_eq!(*kind == Kind::Counter, name.ends_with("_total"), "{name}");
+            assert!(*kind != Kind::Seconds || name.ends_with("_seconds"), "{name}");
+        }
+    }
 }
