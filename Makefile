@@ -19,5 +19,4 @@ cluster: ## Run 3 nodes, Redis, Postgres and a round-robin proxy, without contai
 	@deploy/local/cluster.sh
 
 bench: ## Build for release and measure (loadtest/)
-	cargo build --release --workspace
-	@loadtest/bench.sh
+	@loadtest/bench

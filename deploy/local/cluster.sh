@@ -105,7 +105,6 @@ ROOKERY__AUTH__SERVICE_KEYS=$(head -c 16 /dev/urandom | base64 | tr -d '\n=+/')
 export ROOKERY__AUTH__HS256_SECRET ROOKERY__AUTH__SERVICE_KEYS
 export ROOKERY__STORE__URL=postgres://rookery@127.0.0.1:$postgres_port/postgres
 export ROOKERY__BUS__URL=redis://127.0.0.1:$redis_port
-export ROOKERY__ATTACHMENTS__URL=file://$dir/attachments
 export ROOKERY__GATEWAY__CORS_ORIGINS=http://127.0.0.1:$port,http://localhost:$port
 for n in 1 2 3; do
   start "node-$n" env ROOKERY__SERVER__NODE_ID="node-$n" ROOKERY__SERVER__LISTEN="127.0.0.1:$((port + n))" \

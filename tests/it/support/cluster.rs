@@ -99,7 +99,7 @@ impl Plan {
         };
         let nodes = (0..self.nodes)
             .map(|n| {
-                let mut env = settings(&store_url, folder.path(), &self.env);
+                let mut env = settings(&store_url, &self.env);
                 env.push(("ROOKERY__BUS__URL".into(), bus_url(n)));
                 Node::new(&format!("node-{}", n + 1), folder.path(), &env)
             })
@@ -109,12 +109,11 @@ impl Plan {
 }
 
 /// The settings that every node of the tests has; `extra` comes last and wins.
-fn settings(store_url: &str, folder: &std::path::Path, extra: &[(String, String)]) -> Vec<(String, String)> {
+fn settings(store_url: &str, extra: &[(String, String)]) -> Vec<(String, String)> {
     let own = [
         ("ROOKERY__STORE__URL", store_url.to_owned()),
         ("ROOKERY__AUTH__HS256_SECRET", SECRET.to_owned()),
         ("ROOKERY__AUTH__SERVICE_KEYS", SERVICE_KEY.to_owned()),
-        ("ROOKERY__ATTACHMENTS__URL", format!("file://{}", folder.join("attachments").display())),
         ("ROOKERY__LIMITS__ENABLED", "false".to_owned()),
         ("NO_COLOR", "1".to_owned()),
     ];
@@ -144,7 +143,7 @@ impl Cluster {
         let folder = tempfile::tempdir().expect("a folder for the database");
         let store_url = format!("sqlite://{}", folder.path().join("rookery.db").display());
         let extra: Vec<(String, String)> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let node = Node::new("node-1", folder.path(), &settings(&store_url, folder.path(), &extra));
+        let node = Node::new("node-1", folder.path(), &settings(&store_url, &extra));
         Self::assembled(vec![node], Store::Sqlite, store_url, folder).started().await
     }
 
