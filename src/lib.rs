@@ -16,3 +16,5 @@ pub mod bus;
 pub mod store;
 
 pub mod gateway;
+
+pub mod app;

@@ -1,3 +1,28 @@
-//! The `rookery` program: reads the settings and runs the cluster node.
+//! The `rookery` program: reads the settings, starts measuring, does what was asked.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use mimalloc::MiMalloc;
+use rookery::app::{self, Command, CommandLine, Failure};
+use rookery::auth::install_crypto;
+use rookery::config::{Settings, Sources};
+
+/// Many small buffers are freed by another thread than the one that asked for them: what this allocator is good at.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    app::report(run(&line))
+}
+
+fn run(line: &CommandLine) -> Result<(), Failure> {
+    let settings = Settings::load(&line.sources(Sources::environment_of_process()))?;
+    install_crypto().map_err(anyhow::Error::from)?;
+    match line.command() {
+        Command::Config => app::print_settings(&settings),
+        Command::Token(ask) => app::print_token(&settings, &ask),
+        Command::Serve => app::serve(settings),
+    }
+}

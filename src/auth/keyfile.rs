@@ -26,7 +26,7 @@ pub fn read_or_create_secret(folder: &Path, random: &dyn SecureRandom) -> io::Re
     }
     fs::create_dir_all(folder)?;
     let draft = folder.join(format!("{NAME}.{}", std::process::id()));
-    write_private(&draft, &generate(random)?)?;
+    write_private(&draft, random_secret(random)?.expose())?;
     // A link never replaces: whoever comes second uses what the first one made.
     let linked = fs::hard_link(&draft, &path);
     fs::remove_file(&draft)?;
@@ -36,18 +36,22 @@ pub fn read_or_create_secret(folder: &Path, random: &dyn SecureRandom) -> io::Re
     }
 }
 
+/// A new secret of 256 bits.
+///
+/// # Errors
+/// When the system gives no random bytes.
+pub fn random_secret(random: &dyn SecureRandom) -> io::Result<Secret> {
+    let mut bytes = [0_u8; 32];
+    random.fill(&mut bytes).map_err(|_| io::Error::other("the system gives no random bytes"))?;
+    Ok(Secret::new(BASE64_URL_SAFE_NO_PAD.encode(bytes)))
+}
+
 fn read(path: &Path) -> io::Result<Secret> {
     let text = fs::read_to_string(path)?;
     match text.trim() {
         "" => Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} is empty", path.display()))),
         secret => Ok(Secret::new(secret)),
     }
-}
-
-fn generate(random: &dyn SecureRandom) -> io::Result<String> {
-    let mut bytes = [0_u8; 32];
-    random.fill(&mut bytes).map_err(|_| io::Error::other("the system gives no random bytes"))?;
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 
 fn write_private(path: &Path, text: &str) -> io::Result<()> {

@@ -29,6 +29,8 @@ pub struct BusSettings {
     /// `ROOKERY__BUS__URL` or `REDIS_URL`.
     #[serde(with = "text::one")]
     pub url: BusUrl,
+    /// `ROOKERY__BUS__PREFIX`: of channel names. 1–64 characters of `A-Z a-z 0-9 . _ : -`.
+    pub prefix: String,
 }
 
 /// Whether the store is shared by the nodes of a cluster.

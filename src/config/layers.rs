@@ -50,7 +50,7 @@ pub(super) fn merge(sources: &Sources) -> Result<Settings, SettingsError> {
     }
     layers.add_environment(&sources.environment)?;
     for (key, text) in &sources.flags {
-        layers.add_text(key, text, "the command line")?;
+        layers.add_text(key, text, "from the command line")?;
     }
     layers.finish()
 }
@@ -69,11 +69,12 @@ impl Layers {
 
     fn add_file(&mut self, path: &Path) -> Result<(), SettingsError> {
         let name = path.display().to_string();
+        let origin = format!("in {name}");
         let text = fs::read_to_string(path).map_err(|error| SettingsError::new(&name, error.to_string()))?;
         for (key, given) in leaves(&parse(&text, &name)?) {
-            let kind = fitting(self.default_of(&key, &name)?, given)
-                .map_err(|reason| SettingsError::new(&key, format!("{reason} (in {name})")))?;
-            self.set.insert(key, (kind, format!("in {name}")));
+            let kind = fitting(self.default_of(&key, &origin)?, given)
+                .map_err(|reason| SettingsError::new(&key, format!("{reason} ({origin})")))?;
+            self.set.insert(key, (kind, origin.clone()));
         }
         Ok(())
     }
@@ -81,26 +82,26 @@ impl Layers {
     fn add_environment(&mut self, environment: &[(String, String)]) -> Result<(), SettingsError> {
         for (name, key) in BORROWED {
             for (_, text) in environment.iter().filter(|(given, text)| given == name && !text.is_empty()) {
-                self.add_text(key, text, name)?;
+                self.add_text(key, text, &format!("from {name}"))?;
             }
         }
         for (name, text) in environment {
             let Some(rest) = name.strip_prefix(PREFIX) else { continue };
             let key = rest.to_lowercase().replace("__", ".");
-            self.add_text(&key, text, name)?;
+            self.add_text(&key, text, &format!("from {name}"))?;
         }
         Ok(())
     }
 
     fn add_text(&mut self, key: &str, text: &str, origin: &str) -> Result<(), SettingsError> {
         let kind = parsed(self.default_of(key, origin)?, text)
-            .map_err(|reason| SettingsError::new(key, format!("{reason} (from {origin})")))?;
-        self.set.insert(key.to_owned(), (kind, format!("from {origin}")));
+            .map_err(|reason| SettingsError::new(key, format!("{reason} ({origin})")))?;
+        self.set.insert(key.to_owned(), (kind, origin.to_owned()));
         Ok(())
     }
 
     fn default_of(&self, key: &str, origin: &str) -> Result<&ValueKind, SettingsError> {
-        self.defaults.get(key).ok_or_else(|| SettingsError::new(key, format!("there is no such setting (in {origin})")))
+        self.defaults.get(key).ok_or_else(|| SettingsError::new(key, format!("there is no such setting ({origin})")))
     }
 
     fn finish(self) -> Result<Settings, SettingsError> {

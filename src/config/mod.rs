@@ -60,6 +60,8 @@ impl Settings {
     /// # Errors
     /// Never for settings that were loaded.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
-        toml::to_string_pretty(self)
+        let mut shown = self.clone();
+        shown.server.advertise = shown.server.advertised();
+        toml::to_string_pretty(&shown)
     }
 }

@@ -39,10 +39,10 @@ pub struct ServerSettings {
 }
 
 impl ServerSettings {
-    /// Where other nodes reach this node: `host:port`.
+    /// Where other nodes reach this node; none where they cannot, because it listens on an unspecified address.
     #[must_use]
-    pub fn advertised(&self) -> String {
-        self.advertise.as_ref().map_or_else(|| self.listen.to_string(), ToString::to_string)
+    pub fn advertised(&self) -> Option<Advertise> {
+        self.advertise.clone().or_else(|| self.listen.to_string().parse().ok())
     }
 
     /// Over how long the closing of sessions is spread at most.
