@@ -1,6 +1,6 @@
 //! Where in a request a token may be.
 
-use axum::http::HeaderMap;
+use axum::http::HeaderName;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 
 use crate::config::TokenPlace;
@@ -25,12 +25,34 @@ impl TokenPlaces {
         Self(extra)
     }
 
-    /// The token, unverified; an empty one counts as none. `query` is the raw query of the URL.
+    /// The headers that may hold a token: whoever keeps requests needs to keep no others for [`TokenPlaces::find`].
     #[must_use]
-    pub fn find(&self, headers: &HeaderMap, query: &str, origin: OriginVerdict) -> Option<String> {
-        let named = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(bearer);
-        let found = named.filter(|token| !token.is_empty()).map(str::to_owned);
-        found.or_else(|| self.0.iter().find_map(|place| look(place, headers, query, origin)))
+    pub fn headers(&self) -> Vec<HeaderName> {
+        let extra = self.0.iter().filter_map(|place| match place {
+            TokenPlace::Header(name) => HeaderName::from_bytes(name.as_bytes()).ok(),
+            TokenPlace::Cookie(_) => Some(COOKIE),
+            TokenPlace::Query(_) => None,
+        });
+        std::iter::once(AUTHORIZATION).chain(extra).collect()
+    }
+
+    /// The token, unverified; an empty one counts as none. `header` and `query` look up a header and a parameter of the URL by name.
+    #[must_use]
+    pub fn find<'a>(
+        &self,
+        header: impl Fn(&HeaderName) -> Option<&'a str>,
+        query: impl Fn(&str) -> Option<&'a str>,
+        origin: OriginVerdict,
+    ) -> Option<String> {
+        let look = |place: &TokenPlace| match place {
+            TokenPlace::Query(name) => query(name),
+            TokenPlace::Header(name) => header(&HeaderName::from_bytes(name.as_bytes()).ok()?),
+            // Another site's page sends the victim's cookies along: only a page that we know may be helped by them.
+            TokenPlace::Cookie(name) if origin == OriginVerdict::Allowed => cookie(header(&COOKIE)?, name),
+            TokenPlace::Cookie(_) => None,
+        };
+        let found = std::iter::once(header(&AUTHORIZATION)).chain(self.0.iter().map(look));
+        found.flatten().map(bearer).find(|token| !token.is_empty()).map(str::to_owned)
     }
 }
 
@@ -44,39 +66,22 @@ pub fn bearer(value: &str) -> &str {
     }
 }
 
-fn look(place: &TokenPlace, headers: &HeaderMap, query: &str, origin: OriginVerdict) -> Option<String> {
-    let found = match place {
-        TokenPlace::Query(name) => parameter(query, name),
-        TokenPlace::Header(name) => headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned),
-        // Another site's page sends the victim's cookies along: only a page that we know may be helped by them.
-        TokenPlace::Cookie(name) if origin == OriginVerdict::Allowed => cookie(headers, name),
-        TokenPlace::Cookie(_) => None,
-    };
-    found.map(|value| bearer(&value).to_owned()).filter(|token| !token.is_empty())
-}
-
-/// A token has no character that a URL escapes; only the blank after `Bearer` comes as `+` or `%20`.
-fn parameter(query: &str, name: &str) -> Option<String> {
-    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.replace("%20", " ").replace('+', " ")).next()
-}
-
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(key, _)| *key == name).map(|(_, value)| value.trim_matches('"').to_owned())
+fn cookie<'a>(cookies: &'a str, name: &str) -> Option<&'a str> {
+    let mut pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value.trim_matches('"'))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
-    }
-
-    fn places(extra: &[&str]) -> TokenPlaces {
-        TokenPlaces::new(extra.iter().map(|place| place.parse().unwrap()).collect())
+    fn find(extra: &[&str], headers: &[(&str, &str)], query: &[(&str, &str)], origin: OriginVerdict) -> Option<String> {
+        let places = TokenPlaces::new(extra.iter().map(|place| place.parse().unwrap()).collect());
+        places.find(
+            |name| headers.iter().find(|(known, _)| *known == name.as_str()).map(|(_, value)| *value),
+            |name| query.iter().find(|(known, _)| *known == name).map(|(_, value)| *value),
+            origin,
+        )
     }
 
     #[test]
@@ -88,26 +93,32 @@ mod tests {
 
     #[test]
     fn the_authorization_header_goes_before_the_extra_places() {
-        let places = places(&["query:token", "header:x-auth-token"]);
-        let both = headers(&[("authorization", "Bearer a"), ("x-auth-token", "b")]);
-        assert_eq!(places.find(&both, "token=c", OriginVerdict::NotNamed).unwrap(), "a");
-        let extra = headers(&[("x-auth-token", "b")]);
-        assert_eq!(places.find(&extra, "EIO=4&token=c", OriginVerdict::NotNamed).unwrap(), "c");
-        assert_eq!(places.find(&extra, "EIO=4", OriginVerdict::NotNamed).unwrap(), "b");
-        assert_eq!(places.find(&headers(&[]), "tokens=c", OriginVerdict::NotNamed), None);
+        let extra = ["query:token", "header:x-auth-token"];
+        let (a, b, c) = (("authorization", "Bearer a"), ("x-auth-token", "b"), ("token", "c"));
+        let find = |headers: &[_], query: &[_]| find(&extra, headers, query, OriginVerdict::NotNamed);
+        assert_eq!(find(&[a, b], &[c]).as_deref(), Some("a"));
+        assert_eq!(find(&[b], &[c]).as_deref(), Some("c"));
+        assert_eq!(find(&[b], &[]).as_deref(), Some("b"));
+        assert_eq!(find(&[("authorization", " "), b], &[]).as_deref(), Some("b"));
+        assert_eq!(find(&[], &[("tokens", "c")]), None);
     }
 
     #[test]
     fn a_place_that_is_not_configured_is_not_looked_at() {
-        let found = places(&[]).find(&headers(&[("x-auth-token", "b")]), "token=c", OriginVerdict::Allowed);
-        assert_eq!(found, None);
+        assert_eq!(find(&[], &[("x-auth-token", "b")], &[("token", "c")], OriginVerdict::Allowed), None);
     }
 
     #[test]
     fn a_cookie_counts_only_with_an_allowed_origin() {
-        let places = places(&["cookie:accessToken"]);
-        let sent = headers(&[("cookie", "a=1; accessToken=t.o.k; b=2")]);
-        assert_eq!(places.find(&sent, "", OriginVerdict::Allowed).unwrap(), "t.o.k");
-        assert_eq!(places.find(&sent, "", OriginVerdict::NotNamed), None);
+        let sent = [("cookie", "a=1; accessToken=t.o.k; b=2")];
+        let extra = ["cookie:accessToken"];
+        assert_eq!(find(&extra, &sent, &[], OriginVerdict::Allowed).as_deref(), Some("t.o.k"));
+        assert_eq!(find(&extra, &sent, &[], OriginVerdict::NotNamed), None);
+    }
+
+    #[test]
+    fn exactly_the_headers_that_may_hold_a_token_are_kept() {
+        let places = TokenPlaces::new(vec!["header:x-auth-token".parse().unwrap(), "query:t".parse().unwrap()]);
+        assert_eq!(places.headers(), [AUTHORIZATION, HeaderName::from_static("x-auth-token")]);
     }
 }

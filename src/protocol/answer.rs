@@ -1,5 +1,7 @@
 //! What a session's asks are answered with.
 
+use std::sync::Arc;
+
 use crate::domain::{Conversation, ConversationId, Epoch, Event, Reply, Seq, Timestamp, UserId, Watermarks};
 
 /// The answer to an [`super::Ask`] that was carried out.
@@ -32,7 +34,7 @@ pub struct Stretch {
     /// Whether the session is attached and `to` was the head then; otherwise it must ask again from `to`.
     pub complete: bool,
     /// Consecutive, `from` + 1 to `to`.
-    pub events: Vec<Event>,
+    pub events: Vec<Arc<Event>>,
 }
 
 /// What became of one feed of a sync.

@@ -23,6 +23,13 @@ pub enum Ask {
     Send(Box<SendAsk>),
     /// For the core, as it is.
     Command(Command),
+    /// For the session itself.
+    Own(OwnAsk),
+}
+
+/// What a session does itself: it changes nothing that others see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnAsk {
     /// To read many feeds from their cursors on.
     Sync(Box<SyncAsk>),
     /// To read one conversation, from a cursor or from its head on.
@@ -39,18 +46,16 @@ pub enum Ask {
     },
     /// To go on with a newer token.
     Refresh {
-        /// The token, unverified.
+        /// The token, unverified, with or without `Bearer`.
         token: Box<str>,
     },
 }
 
-impl Ask {
-    /// Its name in metrics and spans.
+impl OwnAsk {
+    /// Its name in metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Send(_) => "send_message",
-            Self::Command(command) => command.name(),
             Self::Sync(_) => "sync",
             Self::Join { .. } => "join",
             Self::Leave { .. } => "leave",

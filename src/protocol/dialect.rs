@@ -65,6 +65,9 @@ pub trait Dialect: Send + Sync {
     /// Its name in `auth.dialect`, in settings and in metrics.
     fn name(&self) -> DialectName;
 
+    /// The namespace where it is spoken: `/`, unless its clients want one of their own.
+    fn namespace(&self) -> &'static str;
+
     /// Whether a socket that has not said its dialect shows by this event that it speaks this one and no other.
     fn reveals(&self, name: &str, args: Args<'_>) -> bool;
 

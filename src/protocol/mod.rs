@@ -11,9 +11,9 @@ mod registry;
 mod view;
 
 pub use answer::{Answer, Joined, Stretch, SyncItem, Synced};
-pub use ask::{All, Args, Ask, CURSORS_MAX, SendAsk, SyncAsk};
+pub use ask::{All, Args, Ask, CURSORS_MAX, OwnAsk, SendAsk, SyncAsk};
 pub use dialect::{AckWish, Dialect, Emission, Emissions};
 pub use hello::Hello;
 pub use notice::{Notice, RevokedBecause, SessionLimits};
-pub use registry::{Slot, by_name, dialect, revealed_by};
+pub use registry::{AtomicSlot, Slot, by_name, by_namespace, dialect, revealed_by};
 pub use view::event_view;

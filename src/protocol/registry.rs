@@ -1,5 +1,7 @@
 //! All vocabularies, one line each.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use super::native::Native;
 use super::{Args, Dialect};
 
@@ -18,6 +20,29 @@ impl Slot {
     }
 }
 
+/// A slot that may change under those who read it.
+#[derive(Debug)]
+pub struct AtomicSlot(AtomicU8);
+
+impl AtomicSlot {
+    /// Starts with this one.
+    #[must_use]
+    pub const fn new(slot: Slot) -> Self {
+        Self(AtomicU8::new(slot.0))
+    }
+
+    /// The slot now.
+    #[must_use]
+    pub fn load(&self) -> Slot {
+        Slot(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Changes it.
+    pub fn store(&self, slot: Slot) {
+        self.0.store(slot.0, Ordering::Relaxed);
+    }
+}
+
 /// In slot order.
 static DIALECTS: [&dyn Dialect; 1] = [
     &Native, // Slot::NATIVE
@@ -33,6 +58,12 @@ pub fn dialect(slot: Slot) -> &'static dyn Dialect {
 #[must_use]
 pub fn by_name(name: &str) -> Option<Slot> {
     slots().find(|slot| dialect(*slot).name() == name)
+}
+
+/// The slot of the vocabulary that a namespace belongs to; for `/`, which several share, the first of them.
+#[must_use]
+pub fn by_namespace(namespace: &str) -> Option<Slot> {
+    slots().find(|slot| dialect(*slot).namespace() == namespace)
 }
 
 /// The one vocabulary that has this event, if no other has it.

@@ -131,7 +131,7 @@ struct EventsJson<'a>(&'a Stretch);
 
 impl Serialize for EventsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.events.iter().map(EventJson))
+        serializer.collect_seq(self.0.events.iter().map(|event| EventJson(event)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::super::fields::{Fields, seq, text};
-use super::super::{All, Args, Ask, CURSORS_MAX, SendAsk, SyncAsk};
+use super::super::{All, Args, Ask, CURSORS_MAX, OwnAsk, SendAsk, SyncAsk};
 use crate::domain::{ChatError, Command, ConversationId, Epoch, MessageRef, Seq};
 
 /// Events that no other vocabulary has.
@@ -36,12 +36,12 @@ fn sync(fields: &Fields<'_>) -> Result<Ask, ChatError> {
         (None, true) => All::FromStart,
         (None, false) => All::No,
     };
-    Ok(Ask::Sync(Box::new(SyncAsk {
+    Ok(Ask::Own(OwnAsk::Sync(Box::new(SyncAsk {
         cursors: cursors(fields)?,
         personal: fields.optional_seq("personal")?,
         all,
         epoch: fields.optional_id::<Epoch>("epoch")?,
-    })))
+    }))))
 }
 
 fn cursors(fields: &Fields<'_>) -> Result<Vec<(ConversationId, Option<Seq>)>, ChatError> {
@@ -65,11 +65,11 @@ fn cursors(fields: &Fields<'_>) -> Result<Vec<(ConversationId, Option<Seq>)>, Ch
 }
 
 fn join(fields: &Fields<'_>) -> Result<Ask, ChatError> {
-    Ok(Ask::Join { conversation: fields.id("conversationId")?, cursor: fields.optional_seq("cursor")? })
+    Ok(Ask::Own(OwnAsk::Join { conversation: fields.id("conversationId")?, cursor: fields.optional_seq("cursor")? }))
 }
 
 fn leave(fields: &Fields<'_>) -> Result<Ask, ChatError> {
-    Ok(Ask::Leave { conversation: fields.id("conversationId")? })
+    Ok(Ask::Own(OwnAsk::Leave { conversation: fields.id("conversationId")? }))
 }
 
 fn send(fields: &Fields<'_>) -> Result<Ask, ChatError> {
@@ -96,5 +96,5 @@ fn read(fields: &Fields<'_>) -> Result<Ask, ChatError> {
 }
 
 fn refresh(fields: &Fields<'_>) -> Result<Ask, ChatError> {
-    Ok(Ask::Refresh { token: fields.text("token")?.into() })
+    Ok(Ask::Own(OwnAsk::Refresh { token: fields.text("token")?.into() }))
 }

@@ -20,6 +20,10 @@ impl Dialect for Native {
         "native"
     }
 
+    fn namespace(&self) -> &'static str {
+        "/"
+    }
+
     fn reveals(&self, name: &str, _args: Args<'_>) -> bool {
         decode::ONLY_NATIVE.contains(&name)
     }
