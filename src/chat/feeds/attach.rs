@@ -127,6 +127,11 @@ impl Attachments {
         true
     }
 
+    /// Whether a feed is noted.
+    pub(super) fn holds(&self, feed: &FeedId) -> bool {
+        self.0.lock().feeds.binary_search(feed).is_ok()
+    }
+
     /// Forgets a feed.
     pub(super) fn strike(&self, feed: &FeedId) {
         let mut listed = self.0.lock();

@@ -91,6 +91,11 @@ impl Feeds {
         self.0.give(&ticket.feed, Input::GoLive(ticket.id));
     }
 
+    /// Whether the reader reads this feed, or is about to. Stays true for a feed that its user has been removed from since.
+    pub fn reads(&self, reader: &dyn Reader, feed: &FeedId) -> bool {
+        reader.attachments().holds(feed)
+    }
+
     /// The reader no longer reads this feed.
     pub fn detach(&self, reader: &dyn Reader, feed: &FeedId) {
         // In this order: an attach that ends in between is at worst listed without a seat.

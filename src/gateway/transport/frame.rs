@@ -105,6 +105,25 @@ impl Frame {
         &self.bytes
     }
 
+    /// The frame as plain bytes, to be kept until [`Frame::take_from`] brings it back.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
+    /// Takes the first of the frames that lie in these bytes one behind the other; none when there is none left. Shares them.
+    ///
+    /// The bytes must be those of [`Frame::into_bytes`].
+    pub fn take_from(bytes: &mut Bytes) -> Option<Self> {
+        let (header_bytes, payload_bytes) = match bytes.get(1)? {
+            126 => (4, usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?))),
+            127 => (HEADER_BYTES_MAX, usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?),
+            short => (2, usize::from(*short)),
+        };
+        let frame_bytes = header_bytes.checked_add(payload_bytes).filter(|frame_bytes| *frame_bytes <= bytes.len())?;
+        Some(Self { bytes: bytes.split_to(frame_bytes), header_bytes: header_bytes as u8 })
+    }
+
     /// The payload alone: the Engine.IO packet, as long-polling carries it.
     pub(super) fn payload(&self) -> &[u8] {
         &self.bytes[usize::from(self.header_bytes)..]
@@ -217,6 +236,18 @@ mod tests {
         assert_eq!(payload(&Frame::connected("/m", "x")), "40/m,{\"sid\":\"x\"}");
         assert_eq!(payload(&Frame::disconnect("/")), "41");
         assert_eq!(payload(&Frame::disconnect("/m")), "41/m,");
+    }
+
+    #[test]
+    fn frames_that_lie_one_behind_the_other_are_taken_apart_again() {
+        let frames: Vec<Frame> =
+            [0, 125, 126, 65_535, 65_536].map(|bytes| Frame::control(FIN_TEXT, &vec![b'x'; bytes])).into();
+        let mut all = Bytes::from(frames.iter().map(|frame| frame.clone().into_bytes()).collect::<Vec<_>>().concat());
+        for frame in frames {
+            let taken = Frame::take_from(&mut all).unwrap();
+            assert_eq!((taken.bytes(), taken.payload()), (frame.bytes(), frame.payload()));
+        }
+        assert!(Frame::take_from(&mut all).is_none());
     }
 
     #[test]
