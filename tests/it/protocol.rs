@@ -2,4 +2,5 @@
 
 mod echo;
 mod first;
+mod forward;
 mod raw;

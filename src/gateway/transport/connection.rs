@@ -140,6 +140,16 @@ impl Connection {
         self.settle();
     }
 
+    /// The client has closed: a WebSocket is closed in answer, a poll has nobody left to answer.
+    pub(super) fn farewell(self: &Arc<Self>) {
+        let is_polling = matches!(self.outbox.lock().wire, Wire::Polling(_));
+        if is_polling {
+            self.abort(DisconnectReason::TransportClosed);
+        } else {
+            self.close(DisconnectReason::TransportClosed, 1000);
+        }
+    }
+
     /// Ends the connection at once; what is queued is lost.
     pub(super) fn abort(self: &Arc<Self>, reason: DisconnectReason) {
         let parked = {

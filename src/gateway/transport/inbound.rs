@@ -44,7 +44,7 @@ pub(super) fn receive(connection: &Arc<Connection>, text: &str, pace: Pace) -> N
         Packet::Pong => connection.pong(),
         Packet::Ignored => {}
         Packet::Close => {
-            connection.close(DisconnectReason::TransportClosed, 1000);
+            connection.farewell();
             return Next::Stop;
         }
         Packet::Connect { namespace, auth } => {

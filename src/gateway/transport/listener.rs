@@ -30,7 +30,7 @@ const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// What hyper may buffer for one connection.
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// After which unacknowledged data ends a connection: how long a peer that vanished can hold a socket.
-const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// For a request that is being answered when the listener stops.
 const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two tries while the process has no file descriptor left.

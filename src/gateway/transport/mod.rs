@@ -16,6 +16,7 @@ mod event;
 mod forward;
 mod frame;
 mod handshake;
+mod hop;
 mod inbound;
 mod keeper;
 mod listener;
@@ -31,6 +32,7 @@ mod service;
 mod sid;
 mod socket;
 mod tally;
+mod tunnel;
 mod upgrade;
 mod websocket;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -11,9 +12,10 @@ use tokio_util::task::TaskTracker;
 use super::application::{Application, CloseReason, DisconnectReason};
 use super::config::TransportConfig;
 use super::connection::Connection;
-use super::forward::{Forwarder, NodeDirectory};
+use super::forward::NodeDirectory;
 use super::frame::Frame;
 use super::handshake::Handshake;
+use super::hop::Hops;
 use super::keeper::Keeper;
 use super::origin::Origins;
 use super::outbox::{Kind, Reader, Wire};
@@ -50,8 +52,8 @@ pub struct Transport {
     pub(super) app: Arc<dyn Application>,
     pub(super) sids: Sids,
     pub(super) origins: Origins,
-    #[expect(dead_code, reason = "forwards between nodes")]
-    pub(super) forwarder: Forwarder,
+    pub(super) hops: Hops,
+    pub(super) directory: Arc<dyn NodeDirectory>,
     pub(super) registry: Registry,
     pub(super) keeper: Keeper,
     pub(super) tally: Tally,
@@ -61,6 +63,8 @@ pub struct Transport {
     pub(super) ping: Frame,
     started: Instant,
     stop: CancellationToken,
+    /// Over how long everything is closed, once a drain has come so far.
+    closing: watch::Sender<Option<Duration>>,
     is_open: AtomicBool,
     is_reading: AtomicBool,
     /// The current second (high half) and the connections opened in it (low half).
@@ -83,7 +87,8 @@ impl Transport {
             app,
             sids: Sids::new(&config.node_tag, &config.cluster_secret, entropy),
             origins: Origins::new(&config.cors_origins),
-            forwarder: Forwarder::new(&config, directory),
+            hops: Hops::new(&config.cluster_secret),
+            directory,
             registry: Registry::default(),
             keeper: Keeper::new(shortest),
             tally: Tally::new(),
@@ -91,6 +96,7 @@ impl Transport {
             ping: Frame::text("2"),
             started: Instant::now(),
             stop: CancellationToken::new(),
+            closing: watch::Sender::new(None),
             is_open: AtomicBool::new(true),
             is_reading: AtomicBool::new(true),
             opened: AtomicU64::new(0),
@@ -120,6 +126,7 @@ impl Transport {
 
     /// Third step: closes all connections with [`CloseReason::Drain`], evenly over this time, each after what is queued for it.
     pub async fn close_all(&self, over: Duration) {
+        self.closing.send_replace(Some(over));
         let connections = self.registry.all();
         let (begun, count) = (Instant::now(), connections.len().max(1) as u32);
         for (index, connection) in connections.into_iter().enumerate() {
@@ -160,6 +167,24 @@ impl Transport {
         connection.send(&Frame::text(&open), Kind::Event);
         connection.watch_first();
         connection
+    }
+
+    /// Ends when something that is not in the registry, a client's way to another node, is to be closed: at a random moment of the
+    /// time over which all is closed.
+    pub(super) fn closing_of_one(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (mut closing, stop) = (self.closing.subscribe(), self.stop.clone());
+        let share = f64::from(self.sids.random_key()[0]) / 256.0;
+        async move {
+            let wait = async {
+                if let Ok(over) = closing.wait_for(Option::is_some).await.map(|over| *over) {
+                    tokio::time::sleep(over.unwrap_or_default().mul_f64(share)).await;
+                }
+            };
+            tokio::select! {
+                () = wait => {}
+                () = stop.cancelled() => {}
+            }
+        }
     }
 
     /// Whether one more connection may be opened now; counts it against the rate.

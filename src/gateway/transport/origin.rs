@@ -48,7 +48,6 @@ impl Origin {
         }
     }
 
-    #[expect(dead_code, reason = "read by the forwarding between nodes")]
     pub(super) fn from_word(word: &str) -> Option<Self> {
         [Self::Absent, Self::Allowed, Self::Foreign].into_iter().find(|origin| origin.word() == word)
     }

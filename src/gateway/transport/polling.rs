@@ -159,7 +159,7 @@ pub(super) async fn post(connection: Arc<Connection>, request: Request<Incoming>
     }
     let mut reading = Reading::begin(connection)?;
     let is_binary = request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream");
-    let body = match read_body(request, frame_bytes).await {
+    let body = match read_body(request.into_body(), frame_bytes).await {
         Ok(body) => body,
         Err(Refused::TooLarge) => {
             reading.is_complete = true;
@@ -197,8 +197,9 @@ async fn work_off(connection: &Arc<Connection>, body: &str) -> Result<(), Refuse
     Ok(())
 }
 
-async fn read_body(request: Request<Incoming>, bytes_max: usize) -> Result<Bytes, Refused> {
-    let body = PacedBody::new(request.into_body());
+/// The whole body of a POST, if it is not too large and comes in time.
+pub(super) async fn read_body(body: Incoming, bytes_max: usize) -> Result<Bytes, Refused> {
+    let body = PacedBody::new(body);
     if hyper::body::Body::size_hint(&body).lower() > bytes_max as u64 {
         return Err(Refused::TooLarge);
     }

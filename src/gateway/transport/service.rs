@@ -11,6 +11,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::address::client_address;
 use super::connection::Connection;
 use super::handshake::{Handshake, Parameters};
+use super::hop::Caller;
 use super::node::Transport;
 use super::origin::Origin;
 use super::outbox::{Polls, Reader, Wire};
@@ -23,13 +24,6 @@ pub(super) const PATH: &str = "/socket.io/";
 /// The only protocol version spoken.
 const VERSION: &str = "4";
 
-/// Who asks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Caller {
-    pub address: IpAddr,
-    pub origin: Origin,
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Polling,
@@ -39,17 +33,31 @@ enum Kind {
 impl Transport {
     /// Answers one request, whatever it is.
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>, peer: IpAddr) -> Response<Body> {
-        let address = client_address(peer, request.headers(), &self.config.trusted_proxies);
-        let caller = Caller { address, origin: self.origins.judge(request.headers()) };
+        let caller = match self.caller(&request, peer) {
+            Ok(caller) => caller,
+            Err(refused) => return self.refuse(refused),
+        };
         let origin = request.headers().get(ORIGIN).cloned();
-        let mut response = self.route(request, caller).await.unwrap_or_else(|refused| {
-            self.tally.refused(refused.word());
-            refused.response()
-        });
+        let mut response = self.route(request, caller).await.unwrap_or_else(|refused| self.refuse(refused));
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             caller.origin.allow(origin.as_ref(), response.headers_mut());
         }
         response
+    }
+
+    fn refuse(&self, refused: Refused) -> Response<Body> {
+        self.tally.refused(refused.word());
+        refused.response()
+    }
+
+    /// Who asks: as another node says, or as the request shows.
+    fn caller(&self, request: &Request<Incoming>, peer: IpAddr) -> Result<Caller, Refused> {
+        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        if let Some(caller) = self.hops.read(request.headers(), request.method(), target)? {
+            return Ok(caller);
+        }
+        let address = client_address(peer, request.headers(), &self.config.trusted_proxies);
+        Ok(Caller { address, origin: self.origins.judge(request.headers()), is_forwarded: false })
     }
 
     async fn route(self: &Arc<Self>, request: Request<Incoming>, caller: Caller) -> Result<Response<Body>, Refused> {
@@ -75,11 +83,30 @@ impl Transport {
             Some(sid) => {
                 let sid = self.sids.parse(sid).ok_or(Refused::SidUnknown)?;
                 if !self.sids.is_ours(&sid) {
-                    return Err(Refused::SidUnknown);
+                    let tag = sid.tag.to_owned();
+                    return self.forward(request, caller, kind, &tag).await;
                 }
                 let connection = self.registry.get(&sid.key).ok_or(Refused::SidUnknown)?;
                 resume(request, connection, kind).await
             }
+        }
+    }
+
+    /// Goes on with a connection of another node. A request that comes from a node already has reached its end.
+    async fn forward(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        caller: Caller,
+        kind: Kind,
+        tag: &str,
+    ) -> Result<Response<Body>, Refused> {
+        if caller.is_forwarded {
+            return Err(Refused::SidUnknown);
+        }
+        match (kind, request.method()) {
+            (Kind::WebSocket, &Method::GET) => self.forward_upgrade(request, caller, tag).await,
+            (Kind::Polling, &Method::GET | &Method::POST) => self.forward_poll(request, caller, tag).await,
+            _ => Err(Refused::BadMethod),
         }
     }
 

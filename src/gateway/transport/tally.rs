@@ -62,7 +62,6 @@ impl Tally {
         counter!(REQUESTS_REFUSED, "why" => why).increment(1);
     }
 
-    #[expect(dead_code, reason = "counts the forwarding between nodes")]
     pub(super) fn forwarded(&self, kind: &'static str) {
         counter!(REQUESTS_FORWARDED, "kind" => kind).increment(1);
     }

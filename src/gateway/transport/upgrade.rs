@@ -39,13 +39,13 @@ const PROBE_BYTES_MAX: usize = 125;
 const PROBE_FRAMES_MAX: usize = 16;
 
 /// A socket that speaks WebSocket from here on, with what the client sent early.
-struct Switched {
-    stream: TcpStream,
-    early: Vec<u8>,
+pub(super) struct Switched {
+    pub stream: TcpStream,
+    pub early: Vec<u8>,
 }
 
 /// Checks the handshake of RFC 6455 and answers it. Extensions are never agreed to.
-fn switch(request: &mut Request<Incoming>) -> Result<(Response<Body>, OnUpgrade), Refused> {
+pub(super) fn switch(request: &mut Request<Incoming>) -> Result<(Response<Body>, OnUpgrade), Refused> {
     let headers = request.headers();
     let has_body =
         headers.contains_key(TRANSFER_ENCODING) || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
@@ -77,7 +77,7 @@ fn has_token(headers: &HeaderMap, name: &str, token: &str) -> bool {
 }
 
 /// Waits for hyper to let go of the socket. Nothing of the request stays.
-async fn switched(upgrade: OnUpgrade) -> Option<Switched> {
+pub(super) async fn switched(upgrade: OnUpgrade) -> Option<Switched> {
     let upgraded = tokio::time::timeout(HANDOVER_TIMEOUT, upgrade).await.ok()?.ok()?;
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
     Some(Switched { stream: parts.io.into_inner(), early: parts.read_buf.to_vec() })

@@ -207,7 +207,7 @@ fn act(connection: &Arc<Connection>, incoming: Incoming<'_>) -> Next {
         }
         Incoming::Pong | Incoming::Part => Next::Read,
         Incoming::Close => {
-            connection.close(DisconnectReason::TransportClosed, 1000);
+            connection.farewell();
             Next::Stop
         }
     }

@@ -124,7 +124,6 @@ pub struct EchoServer {
     pub address: SocketAddr,
     pub echo: Arc<Echo>,
     pub transport: Arc<Transport>,
-    #[expect(dead_code, reason = "filled in by tests of several nodes")]
     pub neighbours: Arc<Neighbours>,
     stop: CancellationToken,
     tasks: TaskTracker,
