@@ -1,0 +1,179 @@
+//! A node of a bus under test, with the verbs the contract speaks.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rookery::bus::{Bus, BusEvent, BusState, BusTiming, MemoryHub, RedisBus, RedisSettings, Topic};
+use rookery::domain::{ConversationId, NodeId, UserId};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, interval, timeout};
+use uuid::Uuid;
+
+use super::bus_server::{DEADLINE, Server};
+
+static PREFIXES: AtomicU32 = AtomicU32::new(0);
+
+/// Where the nodes of one test meet.
+pub enum Meeting {
+    Memory(MemoryHub),
+    Redis { server: Server, prefix: String },
+}
+
+impl Meeting {
+    pub fn in_memory() -> Self {
+        Self::Memory(MemoryHub::default())
+    }
+
+    pub async fn over_redis() -> Option<Self> {
+        Some(Self::Redis { server: Server::start().await?, prefix: unique_prefix() })
+    }
+
+    /// A node joins and is up.
+    pub async fn node(&self, name: &str) -> Node {
+        let bus: Box<dyn Bus> = match self {
+            Self::Memory(hub) => Box::new(hub.join(node_id(name))),
+            Self::Redis { server, prefix } => Box::new(connect(&server.url(), prefix, name).await),
+        };
+        let node = Node::boxed(bus);
+        node.is(BusState::Up).await;
+        node
+    }
+}
+
+pub fn unique_prefix() -> String {
+    format!("t{}-{}", std::process::id(), PREFIXES.fetch_add(1, Ordering::Relaxed))
+}
+
+pub fn node_id(name: &str) -> NodeId {
+    NodeId::parse(name).unwrap()
+}
+
+pub fn conversation() -> Topic {
+    Topic::Conversation(ConversationId::from_uuid(Uuid::now_v7()))
+}
+
+pub fn user(name: &str) -> Topic {
+    Topic::User(UserId::parse(name).unwrap())
+}
+
+/// Patience for tests: as short as a busy machine allows.
+pub fn quick() -> BusTiming {
+    BusTiming {
+        probe_interval: Duration::from_millis(200),
+        linger: Duration::from_millis(100),
+        peer_patience: Duration::from_millis(500),
+        ..BusTiming::default()
+    }
+}
+
+pub fn settings(url: &str, prefix: &str, name: &str) -> RedisSettings {
+    RedisSettings {
+        url: url.to_owned(),
+        prefix: prefix.to_owned(),
+        node: node_id(name),
+        instance: Uuid::new_v4(),
+        timing: quick(),
+    }
+}
+
+pub async fn connect(url: &str, prefix: &str, name: &str) -> RedisBus {
+    RedisBus::connect(settings(url, prefix, name)).await.unwrap()
+}
+
+/// A bus and the end of its events.
+pub struct Node {
+    pub bus: Box<dyn Bus>,
+    pub events: mpsc::Receiver<BusEvent>,
+}
+
+impl Node {
+    pub fn new(bus: impl Bus + 'static) -> Self {
+        Self::boxed(Box::new(bus))
+    }
+
+    fn boxed(bus: Box<dyn Bus>) -> Self {
+        let events = bus.take_events().unwrap();
+        Self { bus, events }
+    }
+
+    pub async fn next(&mut self) -> BusEvent {
+        timeout(DEADLINE, self.events.recv()).await.expect("an event in time").expect("the bus is open")
+    }
+
+    /// The next event for which `pick` answers something.
+    pub async fn next_where<T>(&mut self, what: &str, pick: impl Fn(BusEvent) -> Option<T>) -> T {
+        let search = async {
+            loop {
+                if let Some(found) = pick(self.events.recv().await.expect("the bus is open")) {
+                    return found;
+                }
+            }
+        };
+        timeout(DEADLINE, search).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+    }
+
+    /// Subscribes and waits for word that it is live.
+    pub async fn subscribes(&mut self, topic: &Topic) {
+        self.bus.subscribe(topic);
+        self.is_live(topic).await;
+    }
+
+    pub async fn is_live(&mut self, topic: &Topic) {
+        let live = |event| match event {
+            BusEvent::Subscribed(topics) => topics.contains(topic).then_some(()),
+            BusEvent::Message(..) | BusEvent::Gap | BusEvent::State(_) => None,
+        };
+        self.next_where("a subscription becomes live", live).await;
+    }
+
+    pub async fn next_message(&mut self) -> (Topic, Bytes) {
+        let message = |event| match event {
+            BusEvent::Message(topic, message) => Some((topic, message)),
+            BusEvent::Subscribed(_) | BusEvent::Gap | BusEvent::State(_) => None,
+        };
+        self.next_where("a message", message).await
+    }
+
+    /// The next message is this one.
+    pub async fn hears(&mut self, topic: &Topic, message: &str) {
+        assert_eq!(self.next_message().await, (topic.clone(), Bytes::copy_from_slice(message.as_bytes())));
+    }
+
+    pub async fn has_a_gap(&mut self) {
+        self.next_where("a gap", |event| (event == BusEvent::Gap).then_some(())).await;
+    }
+
+    pub async fn is_told(&mut self, state: BusState) {
+        self.next_where(&format!("{state:?}"), |event| (event == BusEvent::State(state)).then_some(())).await;
+    }
+
+    /// Waits for a state without taking events.
+    pub async fn is(&self, state: BusState) {
+        let mut tick = interval(Duration::from_millis(5));
+        let end = Instant::now() + DEADLINE;
+        while self.bus.state() != state {
+            assert!(Instant::now() < end, "the bus does not become {state:?}");
+            tick.tick().await;
+        }
+    }
+
+    /// Publishes a text.
+    pub fn says(&self, topic: &Topic, message: &str) {
+        self.bus.publish(topic, Bytes::copy_from_slice(message.as_bytes()));
+    }
+
+    /// Says something again and again until the other hears it: for links that are coming back.
+    pub async fn reaches(&self, other: &mut Self, topic: &Topic) {
+        let word = Uuid::new_v4().to_string();
+        let end = Instant::now() + DEADLINE;
+        loop {
+            assert!(Instant::now() < end, "a message does not get through");
+            self.says(topic, &word);
+            let heard = async { while other.next_message().await.1 != word.as_bytes() {} };
+            if timeout(Duration::from_millis(250), heard).await.is_ok() {
+                return;
+            }
+        }
+    }
+}

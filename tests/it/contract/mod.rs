@@ -1,0 +1,6 @@
+//! What every implementation of a port keeps: one suite per port, run over each.
+
+mod bus;
+mod bus_node;
+mod bus_redis;
+mod bus_server;
