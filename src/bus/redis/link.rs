@@ -99,10 +99,13 @@ impl Link {
         let client = &self.subscriber.client;
         match self.names.layout() {
             Layout::OneServer => {
-                // The library answers when the command is about to be written, and throws the confirmations away. The
-                // answer to a PING behind it on the same connection is the confirmation, and brings its refusal too.
-                client.subscribe(channels).await?;
-                client.ping::<()>(None).await
+                // The library answers SUBSCRIBE when it is about to be written, and throws its confirmations away. The
+                // answer to a PING behind it on the same connection stands for them. Both go out in one piece: a refusal
+                // that came back before the PING was noted as sent would be thrown away too, and the PING be answered.
+                let together = client.pipeline();
+                together.subscribe(channels).await?;
+                together.ping::<()>(None).await?;
+                together.last::<()>().await
             }
             Layout::Cluster => client.ssubscribe(channels).await,
         }

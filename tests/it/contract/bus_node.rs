@@ -1,23 +1,22 @@
 //! A node of a bus under test, with the verbs the contract speaks.
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use rookery::bus::{Bus, BusEvent, BusState, BusTiming, MemoryHub, RedisBus, RedisSettings, Topic};
 use rookery::domain::{ConversationId, NodeId, UserId};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use super::bus_server::{DEADLINE, Server};
-
-static PREFIXES: AtomicU32 = AtomicU32::new(0);
+use crate::support::backends::{private_redis, unique_prefix};
+use crate::support::deadline::{DEADLINE, until};
+use crate::support::redis::Redis;
 
 /// Where the nodes of one test meet.
 pub enum Meeting {
     Memory(MemoryHub),
-    Redis { server: Server, prefix: String },
+    Redis { server: Redis, prefix: String },
 }
 
 impl Meeting {
@@ -26,7 +25,7 @@ impl Meeting {
     }
 
     pub async fn over_redis() -> Option<Self> {
-        Some(Self::Redis { server: Server::start().await?, prefix: unique_prefix() })
+        Some(Self::Redis { server: private_redis().await?, prefix: unique_prefix() })
     }
 
     /// A node joins and is up.
@@ -39,10 +38,6 @@ impl Meeting {
         node.is(BusState::Up).await;
         node
     }
-}
-
-pub fn unique_prefix() -> String {
-    format!("t{}-{}", std::process::id(), PREFIXES.fetch_add(1, Ordering::Relaxed))
 }
 
 pub fn node_id(name: &str) -> NodeId {
@@ -150,12 +145,7 @@ impl Node {
 
     /// Waits for a state without taking events.
     pub async fn is(&self, state: BusState) {
-        let mut tick = interval(Duration::from_millis(5));
-        let end = Instant::now() + DEADLINE;
-        while self.bus.state() != state {
-            assert!(Instant::now() < end, "the bus does not become {state:?}");
-            tick.tick().await;
-        }
+        until(&format!("the bus becomes {state:?}"), async || (self.bus.state() == state).then_some(())).await;
     }
 
     /// Publishes a text.

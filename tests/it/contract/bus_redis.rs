@@ -5,41 +5,34 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rookery::bus::{BusError, BusEvent, BusState, RedisBus, Topic};
-use tokio::time::{Instant, interval};
 
-use super::bus_node::{Node, connect, conversation, node_id, settings, unique_prefix};
-use super::bus_server::{DEADLINE, Server};
+use super::bus_node::{Node, connect, conversation, node_id, settings};
+use crate::support::backends::{private_redis, unique_prefix};
+use crate::support::deadline::{DEADLINE, until};
+use crate::support::redis::Redis;
 
 /// Two nodes that are up, on a server of their own.
-async fn two_nodes() -> Option<(Server, Node, Node)> {
-    let server = Server::start().await?;
+async fn two_nodes() -> Option<(Redis, Node, Node)> {
+    let server = private_redis().await?;
     let prefix = unique_prefix();
     let (ann, bob) = (node(&server, &prefix, "ann").await, node(&server, &prefix, "bob").await);
     Some((server, ann, bob))
 }
 
-async fn node(server: &Server, prefix: &str, name: &str) -> Node {
+async fn node(server: &Redis, prefix: &str, name: &str) -> Node {
     let node = Node::new(connect(&server.url(), prefix, name).await);
     node.is(BusState::Up).await;
     node
 }
 
 /// Waits until the server itself says so.
-async fn until(server: &Server, question: &str, answer: &str) {
-    let mut tick = interval(Duration::from_millis(5));
-    let end = Instant::now() + DEADLINE;
-    loop {
-        let said = server.ask(question);
-        if said.as_deref() == Some(answer) {
-            return;
-        }
-        assert!(Instant::now() < end, "{question} answers {said:?} instead of {answer:?}");
-        tick.tick().await;
-    }
+async fn answers(server: &Redis, question: &str, answer: &str) {
+    let said = async || server.command(question).await.filter(|said| said == answer);
+    until(&format!("{question} answers {answer:?}"), said).await;
 }
 
 /// The connections break; both nodes are told of a gap, come up again, and still hear what they had subscribed.
-async fn survives(break_it: impl AsyncFnOnce(&mut Server)) {
+async fn survives(break_it: impl AsyncFnOnce(&mut Redis)) {
     let Some((mut server, mut ann, mut bob)) = two_nodes().await else { return };
     let room = conversation();
     ann.subscribes(&room).await;
@@ -56,12 +49,14 @@ async fn survives(break_it: impl AsyncFnOnce(&mut Server)) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn subscribed_topics_come_back_after_the_server_closes_the_listening_connections() {
-    survives(async |server| assert_eq!(server.ask("CLIENT KILL TYPE pubsub").as_deref(), Some(":2\r\n"))).await;
+    survives(async |server| assert_eq!(server.command("CLIENT KILL TYPE pubsub").await.as_deref(), Some(":2\r\n")))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn subscribed_topics_come_back_after_the_server_closes_the_publishing_connections() {
-    survives(async |server| assert_eq!(server.ask("CLIENT KILL TYPE normal").as_deref(), Some(":2\r\n"))).await;
+    survives(async |server| assert_eq!(server.command("CLIENT KILL TYPE normal").await.as_deref(), Some(":2\r\n")))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -95,7 +90,7 @@ async fn a_listener_that_the_server_gave_up_as_too_slow_is_told_of_a_gap() {
     let Some((server, ann, mut bob)) = two_nodes().await else { return };
     let room = conversation();
     bob.subscribes(&room).await;
-    server.ask("CONFIG SET client-output-buffer-limit \"pubsub 64kb 0 0\"").unwrap();
+    server.command("CONFIG SET client-output-buffer-limit \"pubsub 64kb 0 0\"").await.unwrap();
     // One message above the limit: the server closes the listener instead of sending it.
     ann.bus.publish(&room, Bytes::from(vec![b'x'; 8 << 20]));
     bob.has_a_gap().await;
@@ -104,15 +99,13 @@ async fn a_listener_that_the_server_gave_up_as_too_slow_is_told_of_a_gap() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bus_whose_server_is_away_starts_degraded_and_comes_up_by_itself() {
-    let mut server = Server::absent(&[]);
+    let Some(mut server) = private_redis().await else { return };
+    server.kill();
     let prefix = unique_prefix();
     let mut ann = Node::new(connect(&server.url(), &prefix, "ann").await);
     let room = conversation();
     assert_eq!(ann.bus.state(), BusState::Degraded);
     ann.bus.subscribe(&room);
-    if !Server::is_installed() {
-        return;
-    }
     server.start_again().await;
     ann.is_live(&room).await;
     ann.is(BusState::Up).await;
@@ -137,11 +130,11 @@ async fn publishing_returns_at_once_while_the_server_is_away_and_the_newest_surv
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_on_its_way_when_the_publishing_connection_broke_is_sent_again() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = private_redis().await else { return };
     let prefix = unique_prefix();
     let ann = node(&server, &prefix, "ann").await;
     // Before bob joins, the only publishing connections are ann's and the one that asks.
-    let clients = server.ask("CLIENT LIST TYPE normal").unwrap();
+    let clients = server.command("CLIENT LIST TYPE normal").await.unwrap();
     let ids = clients.lines().filter_map(|line| line.strip_prefix("id=")?.split(' ').next());
     let publisher: u32 = ids.map(|id| id.parse().unwrap()).min().unwrap();
     let mut bob = node(&server, &prefix, "bob").await;
@@ -149,7 +142,7 @@ async fn what_was_on_its_way_when_the_publishing_connection_broke_is_sent_again(
     bob.subscribes(&room).await;
     for n in 0..2_000 {
         if n % 1_000 == 500 {
-            server.ask(&format!("CLIENT KILL ID {publisher}")).unwrap();
+            server.command(&format!("CLIENT KILL ID {publisher}")).await.unwrap();
         }
         ann.says(&room, &n.to_string());
     }
@@ -162,7 +155,7 @@ async fn what_was_on_its_way_when_the_publishing_connection_broke_is_sent_again(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_on_different_servers_notice_that_they_do_not_hear_each_other() {
-    let (Some(here), Some(there)) = (Server::start().await, Server::start().await) else { return };
+    let (Some(here), Some(there)) = (private_redis().await, private_redis().await) else { return };
     let prefix = unique_prefix();
     let (mut ann, mut bob) = (node(&here, &prefix, "ann").await, node(&there, &prefix, "bob").await);
     for node in [&ann, &bob] {
@@ -177,7 +170,7 @@ async fn nodes_on_different_servers_notice_that_they_do_not_hear_each_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clusters_with_different_prefixes_share_a_server_unheard() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = private_redis().await else { return };
     let (here, there) = (unique_prefix(), unique_prefix());
     let (ann, mut bob) = (node(&server, &here, "ann").await, node(&server, &there, "bob").await);
     let cid = node(&server, &there, "cid").await;
@@ -193,7 +186,7 @@ async fn clusters_with_different_prefixes_share_a_server_unheard() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_left_topic_stays_subscribed_for_a_while_and_not_forever() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = private_redis().await else { return };
     let prefix = unique_prefix();
     let mut patient = settings(&server.url(), &prefix, "ann");
     patient.timing.linger = Duration::from_secs(3_600);
@@ -204,10 +197,10 @@ async fn a_left_topic_stays_subscribed_for_a_while_and_not_forever() {
     let answer = |count: u32| format!("*2\r\n${}\r\n{channel}\r\n:{count}\r\n", channel.len());
     ann.subscribes(&room).await;
     bob.subscribes(&room).await;
-    until(&server, &question, &answer(2)).await;
+    answers(&server, &question, &answer(2)).await;
     ann.bus.unsubscribe(&room);
     bob.bus.unsubscribe(&room);
-    until(&server, &question, &answer(1)).await;
+    answers(&server, &question, &answer(1)).await;
     ann.subscribes(&room).await;
     bob.reaches(&mut ann, &room).await;
 }
@@ -223,7 +216,7 @@ async fn thousands_of_topics_are_live_again_after_a_reconnect() {
             topics.iter().for_each(|topic| assert!(silent.remove(topic), "told once"));
         }
     }
-    server.ask("CLIENT KILL TYPE pubsub").unwrap();
+    server.command("CLIENT KILL TYPE pubsub").await.unwrap();
     bob.is_told(BusState::Degraded).await;
     bob.has_a_gap().await;
     rooms.iter().for_each(|room| ann.says(room, "still here?"));
@@ -244,8 +237,9 @@ async fn closing_ends_soon_although_the_server_is_frozen() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refused_credentials_are_told_at_the_start() {
-    let Some(server) = Server::start_with(&["--requirepass", "right"]).await else { return };
-    let address = format!("127.0.0.1:{}", server.port());
+    let Some(server) = private_redis().await else { return };
+    server.command("CONFIG SET requirepass right").await.unwrap();
+    let address = server.address();
     for url in
         [format!("redis://{address}"), format!("redis://:wrong@{address}"), format!("redis://eve:right@{address}")]
     {
@@ -258,10 +252,10 @@ async fn refused_credentials_are_told_at_the_start() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_topic_that_may_not_be_subscribed_is_never_called_live() {
-    let Some(server) = Server::start().await else { return };
+    let Some(server) = private_redis().await else { return };
     let user = "ACL SETUSER ann on >pw +@all resetchannels &t:1:all &t:1:u:* ~*";
-    assert_eq!(server.ask(user).as_deref(), Some("+OK\r\n"));
-    let url = format!("redis://ann:pw@127.0.0.1:{}", server.port());
+    assert_eq!(server.command(user).await.as_deref(), Some("+OK\r\n"));
+    let url = format!("redis://ann:pw@{}", server.address());
     let mut ann = Node::new(connect(&url, "t", "ann").await);
     ann.is(BusState::Up).await;
     ann.bus.subscribe(&conversation());
@@ -278,11 +272,11 @@ async fn a_topic_that_may_not_be_subscribed_is_never_called_live() {
 async fn foreign_bytes_on_the_channels_do_no_harm_and_keep_nobody_up() {
     let Some((server, ann, mut bob)) = two_nodes().await else { return };
     let user = "ACL SETUSER mute on >pw +@all -publish allchannels ~*";
-    assert_eq!(server.ask(user).as_deref(), Some("+OK\r\n"));
-    let channels = server.ask("PUBSUB CHANNELS").unwrap();
+    assert_eq!(server.command(user).await.as_deref(), Some("+OK\r\n"));
+    let channels = server.command("PUBSUB CHANNELS").await.unwrap();
     let all = channels.lines().find(|line| line.ends_with(":1:all")).unwrap();
     let prefix = all.strip_suffix(":1:all").unwrap();
-    let url = format!("redis://mute:pw@127.0.0.1:{}", server.port());
+    let url = format!("redis://mute:pw@{}", server.address());
     let mut mute = Node::new(connect(&url, prefix, "mute").await);
     let (room, instance) = (conversation(), "00000000-0000-0000-0000-000000000001");
     mute.subscribes(&room).await;
@@ -290,7 +284,11 @@ async fn foreign_bytes_on_the_channels_do_no_harm_and_keep_nobody_up() {
         "{{\\\"probe\\\":{{\\\"node\\\":\\\"mute\\\",\\\"instance\\\":\\\"{instance}\\\",\\\"version\\\":\\\"1\\\"}}}}"
     );
     for message in [&forged, "{\\\"probe\\\":[]}", "\\xff\\x00", ""] {
-        assert_eq!(server.ask(&format!("PUBLISH {all} \"{message}\"")).as_deref(), Some(":3\r\n"), "{message}");
+        assert_eq!(
+            server.command(&format!("PUBLISH {all} \"{message}\"")).await.as_deref(),
+            Some(":3\r\n"),
+            "{message}"
+        );
     }
     ann.reaches(&mut mute, &room).await;
     // What mute has heard lies behind the forged probe; its own never got out.

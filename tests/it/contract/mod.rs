@@ -3,4 +3,3 @@
 mod bus;
 mod bus_node;
 mod bus_redis;
-mod bus_server;
