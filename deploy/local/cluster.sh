@@ -90,7 +90,7 @@ done
 # Postgres refuses to run as root; its own user comes with the package.
 as_postgres=()
 if [ "$(id -u)" -eq 0 ]; then as_postgres=(setpriv --reuid postgres --regid postgres --init-groups --); fi
-pg_bin=$(dirname "$(command -v postgres || ls /usr/lib/postgresql/*/bin/postgres | tail -n 1)")
+pg_bin=$(dirname "$(readlink -f "$(command -v postgres || ls /usr/lib/postgresql/*/bin/postgres | tail -n 1)")")
 mkdir "$dir/postgres" "$dir/redis"
 if [ "$(id -u)" -eq 0 ]; then chown postgres "$dir/postgres"; fi
 (cd "$dir" && "${as_postgres[@]}" "$pg_bin/initdb" --no-sync -A trust -U rookery -E UTF8 --locale=C -D "$dir/postgres") >"$logs/initdb.log"
@@ -133,7 +133,7 @@ READY
 
 while [ "$nodes_left" -gt 0 ]; do
   status=0
-  wait -n -p ended "${!name_of[@]}" || status=$?
+  { wait -n -p ended "${!name_of[@]}"; } 2>/dev/null || status=$?
   name=${name_of[$ended]}
   unset "name_of[$ended]"
   echo "$name has ended (status $status): target/cluster/$name.log"
