@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use super::backends;
 use super::balancer::Balancer;
 use super::client::{Client, Connection};
+use super::device::Device;
 use super::driver::Driver;
 use super::fault_proxy::FaultProxy;
 use super::node::Node;
@@ -230,6 +231,12 @@ impl Cluster {
     /// A client with settings of its own; not awaited.
     pub async fn client(&self, user: &str, connection: Connection) -> Client {
         Client::open(self.driver().await, user, connection).await
+    }
+
+    /// A device of `user` on the node with this index, reading these conversations from these cursors.
+    pub async fn device_on(&self, user: &str, node: usize, reads: &[(&str, Option<u64>)]) -> Device {
+        let connection = Connection::to(&self.nodes[node].url());
+        Device::open(self.driver().await, user, connection, &token(user), reads).await
     }
 
     /// REST on the first node as `user`.

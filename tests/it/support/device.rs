@@ -78,6 +78,15 @@ impl Device {
         self.command(json!({ "op": "state" })).await["device"].take()
     }
 
+    pub async fn is_connected(&self) -> bool {
+        self.command(json!({ "op": "state" })).await["connected"] == true
+    }
+
+    /// How many observations of this kind (`ack`, `deliver`, `gap`) there are so far.
+    pub fn count(&self, kind: &str) -> usize {
+        self.inbox.count(|seen| seen.kind == kind)
+    }
+
     /// Ends the attempts: what has no answer by now stays unknown.
     pub async fn give_up(&self) {
         self.command(json!({ "op": "giveUp" })).await;

@@ -38,6 +38,10 @@ impl Inbox {
         self.seen.lock().expect("as above").iter().map(|(seen, _)| seen.clone()).collect()
     }
 
+    pub fn count(&self, fits: impl Fn(&Seen) -> bool) -> usize {
+        self.seen.lock().expect("as above").iter().filter(|(seen, _)| fits(seen)).count()
+    }
+
     /// Takes the first that fits and was not taken yet, waiting for it without end.
     pub async fn take(&self, fits: impl Fn(&Seen) -> bool) -> Seen {
         loop {
@@ -139,7 +143,8 @@ async fn read(
     waiting.lock().expect("as above").clear();
 }
 
-fn install_packages() {
+/// Installs the npm packages of this folder where they are missing, once per run.
+pub fn install_packages() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -20,4 +20,5 @@ pub mod postgres;
 pub mod process;
 pub mod redis;
 pub mod rest;
+pub mod scenario;
 pub mod token;
