@@ -1,0 +1,87 @@
+//! How far members have come.
+
+use async_trait::async_trait;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row};
+
+use super::PostgresStore;
+use super::connection::classify;
+use crate::domain::{ConversationId, UserId, Watermarks};
+use crate::store::rows::{WatermarksRow, defect, seq, stored_seq, user_id};
+use crate::store::{Advance, Advanced, ReceiptStore, StoreError};
+
+statements! {
+    /// Locks in the order of members, takes what is there after the lock, and writes only what moves. The head may be that of a
+    /// moment ago: whoever has seen an event asks after its commit, so its place is not cut off.
+    ADVANCE = "
+        WITH asked AS MATERIALIZED (
+            SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[])
+                WITH ORDINALITY AS a (conversation, user_id, delivered, read, place)
+        ), locked AS MATERIALIZED (
+            SELECT m.conversation, m.user_id, m.delivered_seq, m.read_seq, a.place,
+                greatest(m.read_seq, least(a.read, f.head)) AS read_to,
+                greatest(m.delivered_seq, least(greatest(a.delivered, a.read), f.head)) AS delivered_to
+            FROM asked a
+            JOIN members m ON m.conversation = a.conversation AND m.user_id = a.user_id
+            JOIN feeds f ON f.id = a.conversation
+            ORDER BY m.conversation, m.user_id
+            FOR NO KEY UPDATE OF m
+        ), moved AS (
+            UPDATE members m
+            SET read_seq = greatest(m.read_seq, l.read_to), delivered_seq = greatest(m.delivered_seq, l.delivered_to),
+                moved_at = now_ms()
+            FROM locked l
+            WHERE m.conversation = l.conversation AND m.user_id = l.user_id
+                AND (l.read_to > l.read_seq OR l.delivered_to > l.delivered_seq)
+        )
+        SELECT l.delivered_seq, l.read_seq, l.delivered_to, l.read_to
+        FROM asked a LEFT JOIN locked l ON l.place = a.place ORDER BY a.place";
+
+    /// Reads all members of the conversation: an index on what every send moves would cost each of them more.
+    WATERMARKS = "
+        SELECT user_id, delivered_seq, read_seq FROM members WHERE conversation = $1
+        ORDER BY moved_at DESC, user_id LIMIT $2";
+}
+
+fn advanced(row: &PgRow) -> Result<Option<Advanced>, StoreError> {
+    let column = |name| row.try_get::<Option<i64>, _>(name).map_err(classify);
+    let pair = |delivered: Option<i64>, read: Option<i64>| match delivered.zip(read) {
+        Some((delivered, read)) => {
+            Ok::<_, StoreError>(Some(Watermarks { delivered_seq: seq(delivered)?, read_seq: seq(read)? }))
+        }
+        None => Ok(None),
+    };
+    let from = pair(column("delivered_seq")?, column("read_seq")?)?;
+    let to = pair(column("delivered_to")?, column("read_to")?)?;
+    Ok(from.zip(to).map(|(from, to)| Advanced { from, to }))
+}
+
+#[async_trait]
+impl ReceiptStore for PostgresStore {
+    async fn advance(&self, batch: &[Advance]) -> Result<Vec<Option<Advanced>>, StoreError> {
+        let query = sqlx::query(ADVANCE)
+            .bind(batch.iter().map(|ask| ask.conversation.as_uuid()).collect::<Vec<_>>())
+            .bind(batch.iter().map(|ask| ask.user.as_str()).collect::<Vec<_>>())
+            .bind(batch.iter().map(|ask| stored_seq(ask.to.delivered_seq)).collect::<Vec<_>>())
+            .bind(batch.iter().map(|ask| stored_seq(ask.to.read_seq)).collect::<Vec<_>>());
+        let rows = self.writers.rows(query).await?;
+        if rows.len() != batch.len() {
+            return Err(defect("fewer answers than wishes"));
+        }
+        rows.iter().map(advanced).collect()
+    }
+
+    async fn watermarks(
+        &self,
+        conversation: ConversationId,
+        limit: u32,
+    ) -> Result<Vec<(UserId, Watermarks)>, StoreError> {
+        let query = sqlx::query(WATERMARKS).bind(conversation.as_uuid()).bind(i64::from(limit.min(200)));
+        let rows = self.readers.rows(query).await?;
+        let one = |row: &PgRow| {
+            let user = user_id(row.try_get("user_id").map_err(classify)?)?;
+            Ok((user, WatermarksRow::from_row(row).map_err(classify)?.into_watermarks()?))
+        };
+        rows.iter().map(one).collect()
+    }
+}
