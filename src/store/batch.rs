@@ -108,14 +108,33 @@ pub(super) trait Attempt: Sync {
 /// the bad one is alone.
 pub(super) async fn write(engine: &impl Attempt, batch: &[Append]) -> Result<Vec<Outcome>, StoreError> {
     let writes: Vec<&Append> = batch.iter().filter(|write| !has_nul(write)).collect();
-    let patience = match writes.split_first() {
-        Some((first, rest)) if rest.iter().any(|write| write.conversation != first.conversation) => Patience::Skip,
-        _ => Patience::Wait,
-    };
+    let mut written = match writes.split_first() {
+        None => Vec::new(),
+        Some((first, rest)) => {
+            let alone = rest.iter().all(|write| write.conversation == first.conversation);
+            match engine.attempt(&writes, if alone { Patience::Wait } else { Patience::Skip }).await {
+                Err(Failure::Poison(what)) => set_apart(engine, &writes, what).await?,
+                outcomes => outcomes?,
+            }
+        }
+    }
+    .into_iter();
+    let nul = Outcome::Invalid("text must not hold a NUL character");
+    let outcomes = batch.iter().map(|write| if has_nul(write) { Some(nul.clone()) } else { written.next() });
+    outcomes.collect::<Option<_>>().ok_or_else(|| StoreError::Defect("fewer outcomes than writes".into()))
+}
+
+/// Writes around the poison that an attempt at all of these met.
+async fn set_apart(engine: &impl Attempt, writes: &[&Append], what: String) -> Result<Vec<Outcome>, StoreError> {
     let mut written = Vec::with_capacity(writes.len());
-    let mut pieces = if writes.is_empty() { Vec::new() } else { vec![&writes[..]] };
-    while let Some(piece) = pieces.pop() {
-        match engine.attempt(piece, patience).await {
+    let mut pieces = vec![(writes, Err(Failure::Poison(what)))];
+    while let Some((piece, attempt)) = pieces.pop() {
+        let result = match attempt {
+            // The failed attempt may hold its locks for a moment still: its own pieces wait for them.
+            Ok(()) => engine.attempt(piece, Patience::Wait).await,
+            Err(failure) => Err(failure),
+        };
+        match result {
             Ok(outcomes) => written.extend(outcomes),
             Err(Failure::Poison(what)) if piece.len() == 1 => {
                 tracing::warn!(conversation.id = %piece[0].conversation, "a write was set apart: {what}");
@@ -123,19 +142,15 @@ pub(super) async fn write(engine: &impl Attempt, batch: &[Append]) -> Result<Vec
             }
             Err(Failure::Poison(_)) => {
                 let (left, right) = piece.split_at(piece.len() / 2);
-                pieces.extend([right, left]);
+                pieces.extend([(right, Ok(())), (left, Ok(()))]);
             }
-            // Earlier pieces are committed: "nothing happened" would not be true.
-            Err(Failure::Store(StoreError::Busy(what))) if !written.is_empty() => {
-                return Err(StoreError::Unavailable(what));
-            }
+            // What follows must not overtake what could not be written.
+            Err(Failure::Store(StoreError::Busy(_))) => break,
             Err(Failure::Store(error)) => return Err(error),
         }
     }
-    let mut written = written.into_iter();
-    let nul = Outcome::Invalid("text must not hold a NUL character");
-    let outcomes = batch.iter().map(|write| if has_nul(write) { Some(nul.clone()) } else { written.next() });
-    outcomes.collect::<Option<_>>().ok_or_else(|| StoreError::Defect("fewer outcomes than writes".into()))
+    written.resize(writes.len(), Outcome::Busy);
+    Ok(written)
 }
 
 /// Postgres cannot store a NUL, so no engine does.

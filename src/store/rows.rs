@@ -109,7 +109,11 @@ impl MessageRow {
     pub(super) fn into_message(self) -> Result<Option<Message>, StoreError> {
         let Some(id) = self.id else { return Ok(None) };
         let sender_id = present(self.sender, "sender")?;
-        let is_json = present(self.content_json, "content_json")?;
+        let content = match (self.content, present(self.content_json, "content_json")?) {
+            (Some(json), true) => Some(Content::Object(RawValue::from_string(json).map_err(defect)?)),
+            (Some(text), false) => Some(Content::Text(text)),
+            (None, _) => None,
+        };
         let mentions = self.mentions.unwrap_or_default();
         Ok(Some(Message {
             id: MessageId::from_uuid(id),
@@ -124,7 +128,7 @@ impl MessageRow {
             sender_id,
             client_id: self.client_id.map(|id| ClientId::parse(&id)).transpose().map_err(defect)?,
             kind: MessageKind(present(self.kind, "kind")?),
-            content: self.content.map(|text| content(text, is_json)).transpose()?,
+            content,
             attachments: Vec::new(),
             reply_to: self.reply_to.map(|id| ReplyTo {
                 id: MessageId::from_uuid(id),
@@ -139,10 +143,6 @@ impl MessageRow {
             deleted_at: self.deleted_at.map(Timestamp::from_unix_ms),
         }))
     }
-}
-
-fn content(text: String, is_json: bool) -> Result<Content, StoreError> {
-    if is_json { RawValue::from_string(text).map(Content::Object).map_err(defect) } else { Ok(Content::Text(text)) }
 }
 
 /// Content as it is stored: its text, and whether that is JSON.

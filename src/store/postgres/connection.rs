@@ -131,7 +131,8 @@ impl Pool {
         Ok(Self(pool, settings.deadline()))
     }
 
-    /// Runs one statement to its end or the deadline.
+    /// Runs one statement to its end or the deadline. All rows, always: the server says that it has committed after the last one, and
+    /// what stops at a first row would not hear it.
     pub(super) async fn rows(&self, query: Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, Failure> {
         let mut lease = self.acquire().await?;
         let answer = timeout(self.1, query.fetch_all(lease.connection())).await;

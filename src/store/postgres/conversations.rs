@@ -8,14 +8,14 @@ use uuid::Uuid;
 use super::PostgresStore;
 use super::connection::classify;
 use crate::domain::{
-    Conversation, ConversationChange, ConversationDraft, ConversationId, ConversationView, Member, Role, UserId,
+    Conversation, ConversationChange, ConversationDraft, ConversationId, ConversationView, Member, UserId,
 };
 use crate::store::page::{page, place, rows_wanted, uuid_place};
-use crate::store::rows::{ConversationRow, MemberRow, ViewRow, defect, kind_name, role};
+use crate::store::rows::{ConversationRow, MemberRow, ViewRow, defect, kind_name};
 use crate::store::{ConversationStore, Page, PageAsk, StoreError};
 
 statements! {
-    CREATE = "SELECT found, created, refused FROM create_conversation_v1($1, $2, $3, $4, $5, $6)";
+    CREATE = "SELECT made, created, refused FROM create_conversation_v1($1, $2, $3, $4, $5, $6)";
 
     CONVERSATION = "
         SELECT c.id AS about_id, c.kind AS about_kind, c.title AS about_title, c.avatar AS about_avatar,
@@ -58,7 +58,10 @@ statements! {
         WHERE m.conversation = $1 AND ($2::bigint IS NULL OR (m.joined_at, m.user_id) > ($2, $3::text))
         ORDER BY m.joined_at, m.user_id LIMIT $4";
 
-    ROLE = "SELECT role FROM members WHERE conversation = $1 AND user_id = $2";
+    MEMBER = "
+        SELECT m.user_id, m.role, u.name, m.joined_at
+        FROM members m JOIN users u ON u.id = m.user_id
+        WHERE m.conversation = $1 AND m.user_id = $2";
 }
 
 fn conversation(row: &PgRow) -> Result<Conversation, StoreError> {
@@ -106,7 +109,7 @@ impl ConversationStore for PostgresStore {
         if let Some(unknown) = row.try_get::<Option<&str>, _>("refused").map_err(classify)? {
             return Err(StoreError::Refused(format!("no such user: {unknown}")));
         }
-        let id = ConversationId::from_uuid(row.try_get("found").map_err(classify)?);
+        let id = ConversationId::from_uuid(row.try_get("made").map_err(classify)?);
         let made = self.writers.row(sqlx::query(CONVERSATION).bind(id.as_uuid())).await?;
         let made = conversation(&made.ok_or_else(|| defect("a conversation that was made is not there"))?)?;
         let created: bool = row.try_get("created").map_err(classify)?;
@@ -149,8 +152,8 @@ impl ConversationStore for PostgresStore {
         Ok(page(ask, rows.iter().map(placed_member).collect::<Result<_, _>>()?))
     }
 
-    async fn role(&self, id: ConversationId, user: &UserId) -> Result<Option<Role>, StoreError> {
-        let row = self.readers.row(sqlx::query(ROLE).bind(id.as_uuid()).bind(user.as_str())).await?;
-        row.map(|row| role(row.try_get(0).map_err(classify)?)).transpose()
+    async fn member(&self, id: ConversationId, user: &UserId) -> Result<Option<Member>, StoreError> {
+        let row = self.readers.row(sqlx::query(MEMBER).bind(id.as_uuid()).bind(user.as_str())).await?;
+        row.map(|row| MemberRow::from_row(&row).map_err(classify)?.into_member()).transpose()
     }
 }

@@ -22,7 +22,7 @@ statements! {
         LEFT JOIN feeds f ON f.id = coalesce(m.conversation, (SELECT o.id FROM feeds o WHERE o.owner = a.owner AND a.owner = a.user_id))
         ORDER BY a.place";
 
-    /// The size of what an event shows is known without reading it; `upto` sums the sizes before it.
+    /// `upto` sums the sizes up to and with this event; a size is known without reading the text.
     EVENTS = "
         WITH feed AS (SELECT id, head FROM feeds WHERE id = coalesce($1, (SELECT o.id FROM feeds o WHERE o.owner = $2))),
         wanted AS (
@@ -33,7 +33,7 @@ statements! {
         )
         SELECT f.head, e.*
         FROM feed f
-        LEFT JOIN wanted w ON w.upto <= 1048576 OR w.seq = $3 + 1
+        LEFT JOIN wanted w ON w.upto <= 1048576 OR w.seq - 1 = $3
         LEFT JOIN rendered_events_v1 e ON e.event_feed = w.feed AND e.event_seq = w.seq
         ORDER BY w.seq";
 

@@ -14,7 +14,7 @@ use crate::domain::{
 };
 use crate::store::batch::Failure;
 use crate::store::page::{page, place, rows_wanted, uuid_place};
-use crate::store::rows::{ConversationRow, MemberRow, ViewRow, defect, kind_name, rank, role};
+use crate::store::rows::{ConversationRow, MemberRow, ViewRow, defect, kind_name, rank};
 use crate::store::{ConversationStore, Page, PageAsk, StoreError};
 
 statements! {
@@ -74,7 +74,10 @@ statements! {
         WHERE m.conversation = $1 AND ($2 IS NULL OR (m.joined_at, m.user_id) > ($2, $3))
         ORDER BY m.joined_at, m.user_id LIMIT $4";
 
-    ROLE = "SELECT role FROM members WHERE conversation = $1 AND user_id = $2";
+    MEMBER = "
+        SELECT m.user_id, m.role, u.name, m.joined_at
+        FROM members m JOIN users u ON u.id = m.user_id
+        WHERE m.conversation = $1 AND m.user_id = $2";
 }
 
 fn conversation(row: &SqliteRow) -> Result<Conversation, StoreError> {
@@ -214,8 +217,8 @@ impl ConversationStore for SqliteStore {
         Ok(page(ask, rows.iter().map(placed_member).collect::<Result<_, _>>()?))
     }
 
-    async fn role(&self, id: ConversationId, user: &UserId) -> Result<Option<Role>, StoreError> {
-        let row = self.readers.row(sqlx::query(ROLE).bind(id.as_uuid()).bind(user.as_str())).await?;
-        row.map(|row| role(row.try_get(0).map_err(classify)?)).transpose()
+    async fn member(&self, id: ConversationId, user: &UserId) -> Result<Option<Member>, StoreError> {
+        let row = self.readers.row(sqlx::query(MEMBER).bind(id.as_uuid()).bind(user.as_str())).await?;
+        row.map(|row| MemberRow::from_row(&row).map_err(classify)?.into_member()).transpose()
     }
 }

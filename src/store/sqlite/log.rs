@@ -41,7 +41,7 @@ statements! {
         )
         SELECT f.head, e.*
         FROM feed f
-        LEFT JOIN wanted w ON w.upto <= 1048576 OR w.seq = $3 + 1
+        LEFT JOIN wanted w ON w.upto <= 1048576 OR w.seq - 1 = $3
         LEFT JOIN rendered_events e ON e.event_feed = w.feed AND e.event_seq = w.seq
         ORDER BY w.seq";
 

@@ -3,7 +3,7 @@
 -- Makes a conversation, or finds the one that is there by id, pair, or creator and clientId. `refused` names an unknown user.
 CREATE FUNCTION create_conversation_v1(
     a_id uuid, a_kind text, a_title text, a_owner text, a_members text[], a_client_id text,
-    OUT found uuid, OUT created boolean, OUT refused text
+    OUT made uuid, OUT created boolean, OUT refused text
 ) LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     v_now bigint := now_ms();
@@ -16,14 +16,14 @@ BEGIN
     created := false;
     -- The second round finds what somebody else committed while the insert waited for it.
     FOR v_round IN 1..2 LOOP
-        SELECT c.id INTO found FROM conversations c WHERE c.id = a_id;
-        IF found IS NULL AND v_pair IS NOT NULL THEN
-            SELECT c.id INTO found FROM conversations c WHERE c.pair = v_pair;
+        SELECT c.id INTO made FROM conversations c WHERE c.id = a_id;
+        IF made IS NULL AND v_pair IS NOT NULL THEN
+            SELECT c.id INTO made FROM conversations c WHERE c.pair = v_pair;
         END IF;
-        IF found IS NULL AND a_client_id IS NOT NULL THEN
-            SELECT c.id INTO found FROM conversations c WHERE c.created_by = a_owner AND c.client_id = a_client_id;
+        IF made IS NULL AND a_client_id IS NOT NULL THEN
+            SELECT c.id INTO made FROM conversations c WHERE c.created_by = a_owner AND c.client_id = a_client_id;
         END IF;
-        IF found IS NOT NULL THEN RETURN; END IF;
+        IF made IS NOT NULL THEN RETURN; END IF;
 
         SELECT a.u INTO refused FROM unnest(v_all) WITH ORDINALITY a (u, place)
         WHERE NOT EXISTS (SELECT FROM users k WHERE k.id = a.u) ORDER BY a.place LIMIT 1;
@@ -39,7 +39,7 @@ BEGIN
             FROM unnest(v_all) u ORDER BY u;
             INSERT INTO outbox (user_id, kind, feed, seq, args, at)
             SELECT u, 'conversation.added', a_id, 0, '{"fromSeq": 0}', v_now FROM unnest(v_all) u ORDER BY u;
-            found := a_id;
+            made := a_id;
             created := true;
             RETURN;
         END IF;
