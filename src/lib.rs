@@ -8,6 +8,8 @@ pub mod chat;
 
 pub mod rest;
 
+pub mod web;
+
 pub mod protocol;
 
 pub mod auth;

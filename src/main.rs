@@ -23,6 +23,7 @@ fn run(line: &CommandLine) -> Result<(), Failure> {
     match line.command() {
         Command::Config => app::print_settings(&settings),
         Command::Token(ask) => app::print_token(&settings, &ask),
+        Command::Migrate => app::migrate(&settings),
         Command::Serve => app::serve(settings),
     }
 }

@@ -23,6 +23,8 @@ pub struct CommandLine {
 pub enum Command {
     /// Run a node until SIGTERM or ctrl-c.
     Serve,
+    /// Bring the store's schema up to date.
+    Migrate,
     /// Print an access token made with the configured secret.
     Token(TokenAsk),
     /// Print the effective settings as TOML, secrets masked.

@@ -2,12 +2,14 @@
 
 use std::io::{Write, stdout};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use aws_lc_rs::rand::SystemRandom;
 use tokio::runtime::{Builder, Runtime};
 
 use super::application::{Application, Surroundings};
+use super::backends::OpenStore;
 use super::command_line::TokenAsk;
 use super::failure::Failure;
 use super::identity;
@@ -17,6 +19,9 @@ use crate::auth::Issuer;
 use crate::config::{LogFormat, LogSettings, Settings, SettingsError};
 use crate::domain::{SystemClock, UserId};
 use crate::telemetry::{LogError, LogShape, install_log, install_recorder};
+
+/// For what a quick end has left behind.
+const LEFT_BEHIND_WITHIN: Duration = Duration::from_millis(500);
 
 /// `rookery config`.
 ///
@@ -39,6 +44,21 @@ pub fn print_token(settings: &Settings, ask: &TokenAsk) -> Result<(), Failure> {
     print(&format!("{token}\n"))
 }
 
+/// `rookery migrate`.
+///
+/// # Errors
+/// When the store cannot be reached or brought up to date.
+pub fn migrate(settings: &Settings) -> Result<(), Failure> {
+    start_log(&settings.log)?;
+    runtime(settings)?.block_on(async {
+        let store = OpenStore::open(&settings.store).await?;
+        let migrated = store.migrate().await;
+        store.close().await;
+        migrated
+    })?;
+    print("the schema is up to date\n")
+}
+
 /// `rookery serve`.
 ///
 /// # Errors
@@ -49,7 +69,10 @@ pub fn serve(settings: Settings) -> Result<(), Failure> {
     let recorder = install_recorder(node.as_str()).context("metrics")?;
     let surroundings =
         Surroundings { node, recorder, clock: Arc::new(SystemClock), random: Arc::new(SystemRandom::new()) };
-    runtime(&settings)?.block_on(async move {
+    let runtime = runtime(&settings)?;
+    #[cfg(feature = "failpoints")]
+    let _failpoints = fail::FailScenario::setup();
+    let ended = runtime.block_on(async move {
         let signals = Signals::take().context("signals")?;
         let stop = Stop::default();
         let passing = signals.pass_on(stop.clone());
@@ -58,7 +81,10 @@ pub fn serve(settings: Settings) -> Result<(), Failure> {
             ended = living => ended,
             never = passing => match never {},
         }
-    })
+    });
+    // After an orderly end nothing runs any more; after another one nothing is waited for.
+    runtime.shutdown_timeout(LEFT_BEHIND_WITHIN);
+    ended
 }
 
 fn print(text: &str) -> Result<(), Failure> {

@@ -5,16 +5,21 @@ mod commands;
 mod failure;
 
 mod application;
+mod assemble;
+mod backends;
+mod routes;
 
 mod identity;
+mod roster;
 mod secrets;
 
 mod admin;
+mod drain;
 mod phase;
 mod signals;
 
 pub use application::{Application, Surroundings};
 pub use command_line::{Command, CommandLine, TokenAsk};
-pub use commands::{print_settings, print_token, serve};
+pub use commands::{migrate, print_settings, print_token, serve};
 pub use failure::{Failure, report};
 pub use signals::Stop;

@@ -12,7 +12,6 @@ pub(super) struct Secrets {
     /// Verifies and makes tokens.
     pub hs256: Secret,
     /// Authenticates nodes to each other.
-    #[expect(dead_code, reason = "the transport signs with it")]
     pub cluster: Secret,
 }
 
