@@ -10,5 +10,6 @@ mod app;
 mod contract;
 mod golden;
 mod protocol;
+mod rest;
 mod support;
 mod tidy;
