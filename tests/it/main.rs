@@ -10,5 +10,6 @@ mod app;
 mod contract;
 mod golden;
 mod protocol;
+mod schedules;
 mod support;
 mod tidy;

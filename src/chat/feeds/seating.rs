@@ -30,13 +30,8 @@ async fn seat(hub: &Arc<Hub>, reader: &Arc<dyn Reader>, ask: AttachAsk) -> Attac
         Ok(Verdict::Refused(Refusal::NotFound)) => return Attached::NotFound,
         Ok(Verdict::Refused(Refusal::Unavailable)) | Err(_) => return Attached::Unavailable,
     };
-    let from = ask.cursor.unwrap_or(to);
-    let of_another_history = ask.cursor.is_some() && ask.epoch.is_some_and(|epoch| epoch != hub.history.epoch());
-    if from > to || of_another_history {
-        return Attached::Reset { head: to };
-    }
-    let filling = fill(hub, &ask.feed, Filling::new(from, to, ask.budget)).await;
-    match filling.finish() {
+    let Some(filling) = Filling::begin(&ask, hub.history.epoch(), to) else { return Attached::Reset { head: to } };
+    match fill(hub, &ask.feed, filling).await.finish() {
         (backfill, Completeness::Incomplete) => Attached::Incomplete(backfill),
         (backfill, Completeness::Complete) => match taken.keep(&**reader) {
             Some(ticket) => Attached::Complete(backfill, ticket),
