@@ -25,7 +25,6 @@ const SCHEDULES: u64 = 100_000;
 /// How many the search for a planted flaw may play.
 const SEARCH_MAX: u64 = 20_000;
 
-#[expect(clippy::disallowed_methods, reason = "a test is told its seed from outside")]
 fn number_from_outside(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }

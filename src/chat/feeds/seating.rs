@@ -59,10 +59,12 @@ struct Taken<'a> {
 }
 
 impl Taken<'_> {
-    /// Keeps it for a session that has not ended meanwhile.
+    /// Keeps it for a session that has not ended meanwhile, nor attached again.
     fn keep(mut self, reader: &dyn Reader) -> Option<Ticket> {
-        let noted = self.ticket.as_ref().is_some_and(|ticket| reader.attachments().note(&ticket.feed));
-        if noted { self.ticket.take() } else { None }
+        let Ticket { feed, id } = self.ticket.as_ref()?;
+        let noted = reader.attachments().note(feed);
+        let seated = self.hub.held(feed).is_some_and(|held| held.is_seated(*id));
+        if noted && seated { self.ticket.take() } else { None }
     }
 }
 
