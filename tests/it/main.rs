@@ -8,6 +8,7 @@
 
 mod app;
 mod contract;
+mod feeds;
 mod golden;
 mod protocol;
 mod schedules;

@@ -4,12 +4,12 @@
 
 mod actions;
 mod attaching;
-mod device;
+pub mod device;
 mod ending;
-mod log;
+pub mod log;
 mod node;
 mod plan;
-mod random;
+pub mod random;
 mod store_calls;
 mod world;
 
