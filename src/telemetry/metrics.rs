@@ -64,6 +64,15 @@ metrics! {
     OUTBOX_EVENTS = Counter("rookery_outbox_events_total", "Personal events made from the outbox by this node");
     PEOPLE_ENSURED = Sizes("rookery_people_ensured", "Users that one call of the store made sure of");
 
+    FEEDS_HELD = Gauge("rookery_feeds_held", "Feeds that sessions of this node read");
+    COMMIT_VISIBLE = Seconds("rookery_commit_visible_seconds", "From an event's commit to its live readers, by the clocks of store and node");
+    GAPS_DETECTED = Counter("rookery_gaps_detected_total", "Times that something was known while what comes before it was missing");
+    EVENTS_REPAIRED = Counter("rookery_events_repaired_total", "Events that were missing and have been read from the store");
+    DUPLICATES_DROPPED = Counter("rookery_duplicates_dropped_total", "Events that came once more");
+    NEWS_UNFOUNDED = Counter("rookery_news_unfounded_total", "Times that the store did not have what was said to be committed");
+    ENVELOPES_UNREADABLE = Counter("rookery_envelopes_unreadable_total", "Envelopes that could not be read; their feeds were checked instead");
+    REPAIRS = Gauge("rookery_repairs_under_way", "Repair reads under way");
+
     BUS_UP = Gauge("rookery_bus_up", "1 while news arrives quickly, 0 while the store must be asked more often");
     BUS_PROBE_AGE = Gauge("rookery_bus_probe_age_seconds", "Since the own probe was last heard");
     BUS_TOPICS = Gauge("rookery_bus_topics", "Topics that this node wants");
@@ -231,52 +240,52 @@ pub fn bus_relinked() {
 
 /// Feeds: one more is read by sessions of this node.
 pub fn feed_held() {
-    gauge!("rookery_feeds_held").increment(1.0);
+    gauge!(FEEDS_HELD).increment(1.0);
 }
 
 /// Feeds: the last session of one has gone.
 pub fn feed_released() {
-    gauge!("rookery_feeds_held").decrement(1.0);
+    gauge!(FEEDS_HELD).decrement(1.0);
 }
 
 /// Feeds: an event has reached live readers so long after its commit, by the clocks of store and node.
 pub fn event_visible(after_ms: u64) {
-    histogram!("rookery_commit_visible_seconds").record(Duration::from_millis(after_ms));
+    histogram!(COMMIT_VISIBLE).record(Duration::from_millis(after_ms));
 }
 
 /// Feeds: something was known while what comes before it was missing.
 pub fn gap_detected() {
-    counter!("rookery_gaps_detected_total").increment(1);
+    counter!(GAPS_DETECTED).increment(1);
 }
 
 /// Feeds: events that were missing and have been read from the store.
 pub fn events_repaired(events_count: u32) {
-    counter!("rookery_events_repaired_total").increment(u64::from(events_count));
+    counter!(EVENTS_REPAIRED).increment(u64::from(events_count));
 }
 
 /// Feeds: events that came once more.
 pub fn duplicate_dropped() {
-    counter!("rookery_duplicates_dropped_total").increment(1);
+    counter!(DUPLICATES_DROPPED).increment(1);
 }
 
 /// Feeds: times that the store did not have what was said to be committed.
 pub fn news_unfounded() {
-    counter!("rookery_news_unfounded_total").increment(1);
+    counter!(NEWS_UNFOUNDED).increment(1);
 }
 
 /// Feeds: envelopes that could not be read; their feeds were checked instead.
 pub fn envelope_unreadable() {
-    counter!("rookery_envelopes_unreadable_total").increment(1);
+    counter!(ENVELOPES_UNREADABLE).increment(1);
 }
 
 /// Feeds: one more repair read is under way.
 pub fn repair_begun() {
-    gauge!("rookery_repairs_under_way").increment(1.0);
+    gauge!(REPAIRS).increment(1.0);
 }
 
 /// Feeds: a repair read has ended.
 pub fn repair_ended() {
-    gauge!("rookery_repairs_under_way").decrement(1.0);
+    gauge!(REPAIRS).decrement(1.0);
 }
 
 #[cfg(test)]

@@ -8,8 +8,10 @@
 
 mod app;
 mod contract;
+mod feeds;
 mod golden;
 mod protocol;
 mod rest;
+mod schedules;
 mod support;
 mod tidy;

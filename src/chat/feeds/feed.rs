@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::chat::EncodedOnce;
-use crate::chat::sequencer::{Effects, Input, Moment, Sequencer};
+use crate::chat::sequencer::{Effects, Input, Moment, Sequencer, TicketId};
 use crate::domain::{FeedId, Signal};
 
 /// Inputs of one lock: mostly one.
@@ -45,6 +45,11 @@ impl Feed {
         }
         let effects = inputs.into_iter().flat_map(|input| state.sequencer.handle(now, input)).collect();
         if state.sequencer.is_idle() { Given::Idle(effects) } else { Given::Done(effects) }
+    }
+
+    /// Whether this attach still has its seat.
+    pub fn is_seated(&self, ticket: TicketId) -> bool {
+        self.state.lock().sequencer.is_seated(ticket)
     }
 
     /// Tells a signal to those who read the feed live.

@@ -30,13 +30,8 @@ async fn seat(hub: &Arc<Hub>, reader: &Arc<dyn Reader>, ask: AttachAsk) -> Attac
         Ok(Verdict::Refused(Refusal::NotFound)) => return Attached::NotFound,
         Ok(Verdict::Refused(Refusal::Unavailable)) | Err(_) => return Attached::Unavailable,
     };
-    let from = ask.cursor.unwrap_or(to);
-    let of_another_history = ask.cursor.is_some() && ask.epoch.is_some_and(|epoch| epoch != hub.history.epoch());
-    if from > to || of_another_history {
-        return Attached::Reset { head: to };
-    }
-    let filling = fill(hub, &ask.feed, Filling::new(from, to, ask.budget)).await;
-    match filling.finish() {
+    let Some(filling) = Filling::begin(&ask, hub.history.epoch(), to) else { return Attached::Reset { head: to } };
+    match fill(hub, &ask.feed, filling).await.finish() {
         (backfill, Completeness::Incomplete) => Attached::Incomplete(backfill),
         (backfill, Completeness::Complete) => match taken.keep(&**reader) {
             Some(ticket) => Attached::Complete(backfill, ticket),
@@ -64,10 +59,12 @@ struct Taken<'a> {
 }
 
 impl Taken<'_> {
-    /// Keeps it for a session that has not ended meanwhile.
+    /// Keeps it for a session that has not ended meanwhile, nor attached again.
     fn keep(mut self, reader: &dyn Reader) -> Option<Ticket> {
-        let noted = self.ticket.as_ref().is_some_and(|ticket| reader.attachments().note(&ticket.feed));
-        if noted { self.ticket.take() } else { None }
+        let Ticket { feed, id } = self.ticket.as_ref()?;
+        let noted = reader.attachments().note(feed);
+        let seated = self.hub.held(feed).is_some_and(|held| held.is_seated(*id));
+        if noted && seated { self.ticket.take() } else { None }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::chat::{Backfill, Budget};
-use crate::domain::{Event, Seq};
+use crate::chat::{AttachAsk, Backfill, Budget};
+use crate::domain::{Epoch, Event, Seq};
 
 /// How many events one read for a backfill asks for at most.
 pub const BACKFILL_PAGE: usize = 256;
@@ -42,9 +42,16 @@ pub struct Filling {
 }
 
 impl Filling {
-    /// Of the events (from, upto]; `from ≤ upto`.
+    /// Of an attach that goes live behind `to`, in the history of this node. None: the cursor is beyond, or of another history, and the client starts anew.
     #[must_use]
-    pub fn new(from: Seq, upto: Seq, budget: Budget) -> Self {
+    pub fn begin(ask: &AttachAsk, here: Epoch, to: Seq) -> Option<Self> {
+        let Some(cursor) = ask.cursor else { return Some(Self::new(to, to, ask.budget.clone())) };
+        let of_this_history = ask.epoch.is_none_or(|epoch| epoch == here);
+        (of_this_history && cursor <= to).then(|| Self::new(cursor, to, ask.budget.clone()))
+    }
+
+    /// Of the events (from, upto]; `from ≤ upto`.
+    fn new(from: Seq, upto: Seq, budget: Budget) -> Self {
         let wanted = usize::try_from(upto.0 - from.0).unwrap_or(usize::MAX);
         let reserved = budget.reserve(wanted);
         Self { from, upto, budget, reserved, events: Vec::new() }
@@ -156,6 +163,21 @@ mod tests {
         assert_eq!(completeness, Completeness::Incomplete);
         let none_left = Filling::new(Seq(0), Seq(5), budget);
         assert_eq!(none_left.wants(), None);
+    }
+
+    #[test]
+    fn a_cursor_of_another_history_or_from_the_future_starts_anew() {
+        let [here, elsewhere] = [1, 2].map(|n| Epoch::from_uuid(uuid::Uuid::from_u128(n)));
+        let begun = |cursor, epoch| {
+            let feed = FeedId::User(UserId::parse("ann").unwrap());
+            let ask = AttachAsk { feed, cursor, epoch, budget: Budget::new(10, 1_000) };
+            Filling::begin(&ask, here, Seq(5)).map(|filling| filling.from)
+        };
+        assert_eq!(begun(Some(Seq(5)), Some(here)), Some(Seq(5)));
+        assert_eq!(begun(Some(Seq(2)), None), Some(Seq(2)));
+        assert_eq!(begun(Some(Seq(6)), Some(here)), None);
+        assert_eq!(begun(Some(Seq(2)), Some(elsewhere)), None);
+        assert_eq!(begun(None, Some(elsewhere)), Some(Seq(5)));
     }
 
     #[test]

@@ -57,6 +57,12 @@ impl Sequencer {
         self.seats.is_empty()
     }
 
+    /// Whether this attach still has its seat: not replaced, detached or sent away.
+    #[must_use]
+    pub fn is_seated(&self, ticket: TicketId) -> bool {
+        self.seats.iter().any(|seat| seat.ticket == ticket)
+    }
+
     /// Those who hear events at once, and signals.
     pub fn live_readers(&self) -> impl Iterator<Item = &dyn Reader> {
         self.seats.iter().filter(|seat| matches!(seat.stage, Stage::Live)).map(|seat| &*seat.reader)

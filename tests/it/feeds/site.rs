@@ -1,0 +1,163 @@
+//! A node's feeds over the test store, with readers that write down what they hear.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rookery::bus::{Bus, Payload};
+use rookery::chat::{AttachAsk, Attached, Attachments, Budget, EncodedOnce, Feeds, FeedsParts, Reader};
+use rookery::domain::{Event, FeedId, NodeId, Seq, SessionId, Signal, SystemClock, UserId};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::spy_bus::SpyBus;
+use super::store::{TestStore, pass};
+use crate::schedules::log::{Write, feed, user};
+
+/// A session of a user.
+pub struct Ear {
+    session: SessionId,
+    user: UserId,
+    attachments: Attachments,
+    pub heard: Mutex<Vec<u64>>,
+    pub signals: Mutex<usize>,
+    pub lost_track: Mutex<bool>,
+}
+
+impl Ear {
+    pub fn new(number: usize) -> Arc<Self> {
+        Arc::new(Self {
+            session: SessionId::from_uuid(Uuid::now_v7()),
+            user: user(number),
+            attachments: Attachments::default(),
+            heard: Mutex::default(),
+            signals: Mutex::default(),
+            lost_track: Mutex::default(),
+        })
+    }
+
+    pub fn as_reader(self: &Arc<Self>) -> Arc<dyn Reader> {
+        Arc::clone(self) as Arc<dyn Reader>
+    }
+
+    pub fn heard(&self) -> Vec<u64> {
+        self.heard.lock().unwrap().clone()
+    }
+}
+
+impl Reader for Ear {
+    fn session(&self) -> SessionId {
+        self.session
+    }
+
+    fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    fn attachments(&self) -> &Attachments {
+        &self.attachments
+    }
+
+    fn event(&self, event: &EncodedOnce<Event>) {
+        self.heard.lock().unwrap().push(event.what().seq.0);
+    }
+
+    fn signal(&self, _signal: &EncodedOnce<Signal>) {
+        *self.signals.lock().unwrap() += 1;
+    }
+
+    fn lost_track(&self) {
+        *self.lost_track.lock().unwrap() = true;
+    }
+}
+
+/// One node.
+pub struct Site {
+    pub store: Arc<TestStore>,
+    pub feeds: Feeds,
+    shutdown: CancellationToken,
+    tracker: TaskTracker,
+}
+
+/// Feeds of a node of this name over these.
+pub async fn start(name: &str, store: &Arc<TestStore>, bus: Arc<dyn Bus>) -> Site {
+    let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
+    let parts = FeedsParts {
+        node: NodeId::parse(name).unwrap(),
+        store: Arc::clone(store) as Arc<_>,
+        bus,
+        clock: Arc::new(SystemClock),
+        seed: name.len() as u64,
+        tracker: tracker.clone(),
+        shutdown: shutdown.clone(),
+    };
+    let feeds = Feeds::start(parts).await.unwrap();
+    Site { store: Arc::clone(store), feeds, shutdown, tracker }
+}
+
+impl Site {
+    /// A node alone, and its bus.
+    pub async fn alone() -> (Self, Arc<SpyBus>) {
+        let bus = SpyBus::new();
+        (start("here", &TestStore::new(1), Arc::clone(&bus) as Arc<_>).await, bus)
+    }
+
+    /// Commits, and tells the feeds of it.
+    pub fn write(&self, write: Write) -> Event {
+        let event = self.write_untold(write);
+        self.feeds.committed(vec![event.clone()]);
+        event
+    }
+
+    /// Commits as a node does that dies before it can tell anybody.
+    pub fn write_untold(&self, write: Write) -> Event {
+        let now = self.store.now();
+        self.store.log().commit(write, now).unwrap()
+    }
+
+    pub async fn attach(&self, ear: &Arc<Ear>, cursor: Option<u64>) -> Attached {
+        self.feeds.attach(&ear.as_reader(), ask(feed(), cursor)).await
+    }
+
+    /// Attaches and goes live; returns the seqs of the backfill.
+    pub async fn read(&self, ear: &Arc<Ear>, cursor: Option<u64>) -> Vec<u64> {
+        match self.attach(ear, cursor).await {
+            Attached::Complete(backfill, ticket) => {
+                self.feeds.go_live(ticket);
+                backfill.events.iter().map(|event| event.seq.0).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Ends every task; returns when they have ended.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}
+
+pub fn ask(feed: FeedId, cursor: Option<u64>) -> AttachAsk {
+    AttachAsk { feed, cursor: cursor.map(Seq), epoch: None, budget: Budget::new(1_000, 1 << 20) }
+}
+
+/// Waits (in virtual time) until it is so.
+pub async fn until(what: &str, so: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if so() {
+            return;
+        }
+        pass(Duration::from_millis(1)).await;
+    }
+    panic!("in ten seconds it never was so: {what}");
+}
+
+/// The seqs in the envelopes of events.
+pub fn published(bus: &SpyBus) -> Vec<usize> {
+    let count = |payload: &Option<Payload>| match payload {
+        Some(Payload::Events(events)) => Some(events.len()),
+        Some(Payload::Signals(_)) | None => None,
+    };
+    bus.published.lock().unwrap().iter().filter_map(|envelope| count(&envelope.payload)).collect()
+}
