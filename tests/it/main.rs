@@ -6,6 +6,7 @@
     reason = "the tests stand outside: they read the machine's clock and environment"
 )]
 
+mod chat;
 mod contract;
 mod golden;
 mod protocol;
