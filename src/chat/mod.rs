@@ -1,9 +1,11 @@
 //! The rules: what becomes of a command, and what a reader sees of a feed.
 
+mod commands;
 mod core;
 mod settings;
 
 pub mod limits;
+mod mentions;
 mod pace;
 
 mod creation;
