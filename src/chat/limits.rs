@@ -201,7 +201,7 @@ fn mentions(names: &[String]) -> Result<Vec<UserId>, ChatError> {
     let mut seen = HashSet::with_capacity(names.len());
     let mut users = Vec::with_capacity(names.len());
     for name in names {
-        let user = UserId::parse(name)?;
+        let user = UserId::parse(name).map_err(|error| ChatError::invalid(format!("mentions: {error}")))?;
         if seen.insert(user.clone()) {
             users.push(user);
         }
