@@ -8,6 +8,7 @@
 
 mod app;
 mod contract;
+mod flow;
 mod golden;
 mod protocol;
 mod support;
