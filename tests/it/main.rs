@@ -10,6 +10,7 @@ mod app;
 mod chat;
 mod contract;
 mod feeds;
+mod flow;
 mod golden;
 mod protocol;
 mod rest;
