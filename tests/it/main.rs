@@ -7,8 +7,10 @@
 )]
 
 mod app;
+mod cluster;
 mod contract;
 mod golden;
 mod protocol;
+mod readme;
 mod support;
 mod tidy;
