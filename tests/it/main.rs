@@ -8,6 +8,7 @@
 
 mod app;
 mod chat;
+mod cluster;
 mod contract;
 mod feeds;
 mod flow;
@@ -15,5 +16,6 @@ mod golden;
 mod protocol;
 mod rest;
 mod schedules;
+mod readme;
 mod support;
 mod tidy;
