@@ -1,5 +1,6 @@
 //! The rules: what becomes of a command, and what a reader sees of a feed.
 
+mod commands;
 mod core;
 mod settings;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{Counter, Gauge, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 /// How a metric behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,9 +154,9 @@ pub fn answer_unheard() {
     counter!(ANSWERS_UNHEARD).increment(1);
 }
 
-/// Log writer: writes waiting or under way in a lane.
-pub fn lane_depth(lane: usize, writes_count: usize) {
-    gauge!(LANE_DEPTH, "lane" => lane.to_string()).set(writes_count as f64);
+/// Log writer: writes waiting or under way in a lane. A handle, since it moves with every write.
+pub fn lane_depth(lane: usize) -> Gauge {
+    gauge!(LANE_DEPTH, "lane" => lane.to_string())
 }
 
 /// Receipts: members whose watermarks were asked to move in one flush.

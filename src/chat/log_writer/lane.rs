@@ -1,5 +1,6 @@
 //! One lane: the queue that callers push to and its workers take from.
 
+use metrics::Gauge;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -7,22 +8,28 @@ use tokio::time::Instant;
 use super::queue::{LaneQueue, Next, QueueBounds, Refused, Settled, Track, Write};
 use crate::chat::refusal::RETRY_AFTER_MS;
 use crate::domain::ChatError;
-use crate::telemetry::metrics;
+use crate::telemetry;
 
 /// Shared by the callers and the two workers of a lane.
-#[derive(Debug)]
 pub(super) struct Lane {
     number: usize,
     queue: Mutex<LaneQueue>,
     /// Something may be there to take, for each track.
     main: Notify,
     siding: Notify,
+    depth: Gauge,
 }
 
 impl Lane {
     pub fn new(number: usize, bounds: QueueBounds) -> Self {
         let queue = Mutex::new(LaneQueue::new(bounds));
-        Self { number, queue, main: Notify::new(), siding: Notify::new() }
+        Self {
+            number,
+            queue,
+            main: Notify::new(),
+            siding: Notify::new(),
+            depth: telemetry::metrics::lane_depth(number),
+        }
     }
 
     /// Takes a write in, or says why not: then nothing has happened to it.
@@ -32,7 +39,7 @@ impl Lane {
             queue.push(write).map_err(refused)?;
             queue.depth()
         };
-        metrics::lane_depth(self.number, depth);
+        self.depth.set(depth as f64);
         self.main.notify_one();
         Ok(())
     }
@@ -61,7 +68,7 @@ impl Lane {
             queue.done(track, settled, locked);
             queue.depth()
         };
-        metrics::lane_depth(self.number, depth);
+        self.depth.set(depth as f64);
         self.wake();
     }
 
@@ -85,7 +92,7 @@ impl Lane {
 }
 
 fn refused(why: Refused) -> ChatError {
-    metrics::write_refused(match why {
+    telemetry::metrics::write_refused(match why {
         Refused::Full => "full",
         Refused::Stalled => "stalled",
         Refused::Closed => "closed",

@@ -24,7 +24,6 @@ use crate::domain::{ChatError, ConversationId, Reply};
 use crate::store::{Append, Store};
 
 /// The road that every event takes: a write is in its lane, in order, when [`LogWriter::append`] returns.
-#[derive(Debug)]
 pub(super) struct LogWriter {
     lanes: Box<[Arc<Lane>]>,
     answer_within: Duration,

@@ -249,3 +249,126 @@ impl Settled {
         self.bytes += ticket.bytes;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Act, ClientId, Permission};
+
+    const ADMISSION: Duration = Duration::from_secs(2);
+
+    fn queue(writes_max: usize) -> LaneQueue {
+        LaneQueue::new(QueueBounds { writes_max, bytes_max: 1 << 20, admission: ADMISSION })
+    }
+
+    /// A write named by `name`; conversations are named by a number.
+    fn write(sender: &str, conversation: u128, name: &str, since: Instant) -> Write {
+        let append = Append {
+            conversation: ConversationId::from_uuid(uuid::Uuid::from_u128(conversation)),
+            actor: Some(UserId::parse(sender).unwrap()),
+            origin: None,
+            client_id: ClientId::parse(name).unwrap(),
+            permission: Permission::of(Act::Leave),
+            act: WriteAct::RemoveMember(UserId::parse(sender).unwrap()),
+        };
+        Write::new(append, oneshot::channel().0, since)
+    }
+
+    fn take(queue: &mut LaneQueue, track: Track) -> Vec<Write> {
+        match queue.take(track, Instant::now()) {
+            Next::Batch(batch) => batch,
+            Next::Nothing | Next::End => Vec::new(),
+        }
+    }
+
+    fn names(batch: &[Write]) -> Vec<&str> {
+        batch.iter().map(|write| write.append.client_id.as_str()).collect()
+    }
+
+    fn settle(queue: &mut LaneQueue, track: Track, batch: Vec<Write>, locked: Vec<Write>) {
+        let mut settled = Settled::default();
+        batch.iter().for_each(|write| settled.add(&write.ticket));
+        queue.done(track, settled, locked);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn senders_take_turns_and_each_keeps_the_own_order() {
+        let (mut queue, now) = (queue(100), Instant::now());
+        for (sender, name) in [("ann", "a1"), ("ann", "a2"), ("ann", "a3"), ("bob", "b1"), ("cid", "c1"), ("bob", "b2")]
+        {
+            queue.push(write(sender, 1, name, now)).unwrap();
+        }
+        assert_eq!(names(&take(&mut queue, Track::Main)), ["a1", "b1", "c1", "a2", "b2", "a3"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_locked_conversation_waits_on_the_siding_in_order_while_the_others_go_on() {
+        let (mut queue, now) = (queue(100), Instant::now());
+        for (sender, conversation, name) in [("ann", 1, "a1"), ("bob", 1, "b1"), ("cid", 2, "c1")] {
+            queue.push(write(sender, conversation, name, now)).unwrap();
+        }
+        let mut batch = take(&mut queue, Track::Main);
+        let free = batch.split_off(2);
+        settle(&mut queue, Track::Main, free, batch);
+        queue.push(write("ann", 1, "a2", now)).unwrap();
+        queue.push(write("cid", 2, "c2", now)).unwrap();
+        assert_eq!(names(&take(&mut queue, Track::Main)), ["c2"]);
+        let awaited = take(&mut queue, Track::Siding);
+        assert_eq!(names(&awaited), ["a1", "b1"]);
+        assert!(take(&mut queue, Track::Main).is_empty(), "a2 must not overtake what the siding waits for");
+        settle(&mut queue, Track::Siding, awaited, Vec::new());
+        assert_eq!(names(&take(&mut queue, Track::Main)), ["a2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stays_locked_lets_the_next_locked_conversation_pass() {
+        let (mut queue, now) = (queue(100), Instant::now());
+        for (conversation, name) in [(1, "a1"), (2, "a2")] {
+            queue.push(write("ann", conversation, name, now)).unwrap();
+        }
+        let batch = take(&mut queue, Track::Main);
+        settle(&mut queue, Track::Main, Vec::new(), batch);
+        let first = take(&mut queue, Track::Siding);
+        settle(&mut queue, Track::Siding, Vec::new(), first);
+        assert_eq!(names(&take(&mut queue, Track::Siding)), ["a2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_is_bounded_in_number_and_the_rest_stays_in_order() {
+        let (mut queue, now) = (queue(1_000), Instant::now());
+        let all: Vec<String> = (0..300).map(|number| format!("w{number}")).collect();
+        all.iter().for_each(|name| queue.push(write("ann", 1, name, now)).unwrap());
+        let mut seen = Vec::new();
+        loop {
+            let batch = take(&mut queue, Track::Main);
+            assert!(batch.len() <= BATCH_WRITES_MAX);
+            if batch.is_empty() {
+                break;
+            }
+            seen.extend(names(&batch).into_iter().map(str::to_owned));
+            settle(&mut queue, Track::Main, batch, Vec::new());
+        }
+        assert_eq!(seen, all);
+        assert_eq!(queue.depth(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_full_stalled_or_closed_takes_nothing_more() {
+        let (mut queue, now) = (queue(2), Instant::now());
+        queue.push(write("ann", 1, "a1", now)).unwrap();
+        queue.push(write("ann", 1, "a2", now)).unwrap();
+        assert_eq!(queue.push(write("bob", 1, "b1", now)), Err(Refused::Full));
+        let batch = take(&mut queue, Track::Main);
+        assert_eq!(queue.push(write("bob", 1, "b1", now)), Err(Refused::Full), "a batch under way still counts");
+        settle(&mut queue, Track::Main, batch, Vec::new());
+        queue.push(write("ann", 1, "a3", now)).unwrap();
+        let late = now + ADMISSION + Duration::from_millis(1);
+        assert_eq!(queue.push(write("bob", 1, "b1", late)), Err(Refused::Stalled));
+        queue.close();
+        assert_eq!(queue.push(write("bob", 1, "b1", now)), Err(Refused::Closed));
+        let batch = take(&mut queue, Track::Main);
+        assert!(matches!(queue.take(Track::Siding, now), Next::Nothing), "not all is settled");
+        settle(&mut queue, Track::Main, batch, Vec::new());
+        assert!(matches!(queue.take(Track::Siding, now), Next::End));
+    }
+}
