@@ -1,15 +1,12 @@
 //! What a client may ask for: the bounds and content rules that every door needs, checked where a wish becomes a [`Draft`].
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::mentions::mentions;
 use crate::config::LimitSettings;
-use crate::domain::{ChatError, Content, Draft, ErrorCode, MessageId, MessageKind, UserId};
+use crate::domain::{ChatError, Content, Draft, ErrorCode, MessageId, MessageKind};
 
-/// Explicit mentions of one message.
-const MENTIONS_MAX: usize = 50;
 /// Characters of a message's type.
 const KIND_CHARS_MAX: usize = 32;
 /// Characters of a title.
@@ -60,7 +57,7 @@ pub struct DraftAsk<'a> {
     pub kind: Option<&'a str>,
     /// The message that it answers.
     pub reply_to: Option<MessageId>,
-    /// Who is named, as they were written.
+    /// Who is named beside those whom a text names by `@userId`, as they were written.
     pub mentions: &'a [String],
 }
 
@@ -70,13 +67,10 @@ impl Limits {
     /// # Errors
     /// `invalid` or `too_large`; the message names the field and the rule.
     pub fn draft(&self, id: MessageId, ask: DraftAsk<'_>) -> Result<Draft, ChatError> {
-        Ok(Draft {
-            id,
-            content: self.content(ask.content)?,
-            kind: ask.kind.map_or_else(|| Ok(MessageKind::default()), message_kind)?,
-            reply_to: ask.reply_to,
-            mentions: mentions(ask.mentions)?,
-        })
+        let content = self.content(ask.content)?;
+        let mentions = mentions(ask.mentions, &content)?;
+        let kind = ask.kind.map_or_else(|| Ok(MessageKind::default()), message_kind)?;
+        Ok(Draft { id, content, kind, reply_to: ask.reply_to, mentions })
     }
 
     /// Checks content given as JSON: a text or an object.
@@ -194,21 +188,6 @@ fn message_kind(text: &str) -> Result<MessageKind, ChatError> {
     Ok(MessageKind(text.to_owned()))
 }
 
-fn mentions(names: &[String]) -> Result<Vec<UserId>, ChatError> {
-    if names.len() > MENTIONS_MAX {
-        return Err(ChatError::invalid("mentions names more than 50 users"));
-    }
-    let mut seen = HashSet::with_capacity(names.len());
-    let mut users = Vec::with_capacity(names.len());
-    for name in names {
-        let user = UserId::parse(name)?;
-        if seen.insert(user.clone()) {
-            users.push(user);
-        }
-    }
-    Ok(users)
-}
-
 /// The depth is bounded by the parser that made the tree.
 fn holds_nul(tree: &Value) -> bool {
     match tree {
@@ -260,14 +239,6 @@ mod tests {
         assert!(check(&format!("\"{}\"", "é".repeat(500))).is_ok());
         assert_eq!(check(&format!("\"{}\"", "é".repeat(501))), Err(ErrorCode::TooLarge));
         assert_eq!(check(&format!("{{\"a\":\"{}\"}}", "x".repeat(1_000))), Err(ErrorCode::TooLarge));
-    }
-
-    #[test]
-    fn mentions_are_distinct_valid_and_few() {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        assert_eq!(mentions(&names(&["ann", "bob", "ann"])).unwrap().len(), 2);
-        assert!(mentions(&names(&["a b"])).is_err());
-        assert!(mentions(&vec!["ann".to_owned(); 51]).is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod core;
 mod settings;
 
 pub mod limits;
+mod mentions;
 mod pace;
 
 mod creation;

@@ -19,7 +19,7 @@ pub struct ChatSettings {
     pub admission: Duration,
     /// How long a caller waits for an answer before it is `unavailable`.
     pub answer_within: Duration,
-    /// How long one call of the store may take.
+    /// How long one call of the store may take at most; longer than the store's own deadlines, whose verdict is the better one.
     pub store_within: Duration,
     /// How long receipts are gathered before they are written.
     pub receipts_every: Duration,
@@ -40,7 +40,7 @@ impl Default for ChatSettings {
             lane_bytes_max: 16 << 20,
             admission: Duration::from_secs(2),
             answer_within: Duration::from_secs(10),
-            store_within: Duration::from_secs(5),
+            store_within: Duration::from_secs(10),
             receipts_every: Duration::from_millis(250),
             receipts_max: 20_000,
             outbox_every: Duration::from_secs(2),

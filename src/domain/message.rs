@@ -60,7 +60,7 @@ pub struct Draft {
     pub kind: MessageKind,
     /// The message that this one answers; of the same conversation.
     pub reply_to: Option<ReplyTarget>,
-    /// Who is named explicitly; distinct, ≤ 50. Only members count.
+    /// Who is named, listed or in the text; distinct, ≤ 50. Only members count.
     pub mentions: Vec<UserId>,
 }
 
