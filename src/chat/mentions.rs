@@ -36,6 +36,7 @@ fn called(text: &str) -> impl Iterator<Item = UserId> {
             [Some(name), (bare != name).then_some(bare)]
         })
         .flatten()
+        .filter(|name| !name.starts_with('@'))
         .filter_map(|name| UserId::parse(name).ok())
 }
 
