@@ -7,6 +7,7 @@
 )]
 
 mod app;
+mod chat;
 mod contract;
 mod golden;
 mod protocol;
