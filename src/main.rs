@@ -13,6 +13,9 @@ use rookery::config::{Settings, Sources};
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    // The faults that a test asks for by the environment variable FAILPOINTS.
+    #[cfg(feature = "failpoints")]
+    let _faults = fail::FailScenario::setup();
     let line = CommandLine::parse();
     app::report(run(&line))
 }
