@@ -236,15 +236,16 @@ async fn a_device_that_is_cut_under_load_has_every_event_once_without_ever_seein
         let url = cluster.urls().pop().unwrap();
         let reads = [(room.as_str(), Some(0))];
         let bob = Device::open(cluster.driver().await, "bob", Connection::to(&url), &token("bob"), &reads).await;
+        let connects = || count(&bob, |what| matches!(what, What::Connect));
+        let connected = |times: usize| async move {
+            until("bob is connected again", || async { (connects() >= times).then_some(()) }).await;
+        };
         let cuts = async {
-            for _ in 0..5 {
-                let before = count(&bob, |what| matches!(what, What::Connect));
+            for times in 1..=5 {
+                connected(times).await;
                 bob.drop_transport().await;
-                until("bob is back", || async {
-                    (count(&bob, |what| matches!(what, What::Connect)) > before).then_some(())
-                })
-                .await;
             }
+            connected(6).await;
         };
         tokio::join!(say_many(&ann, &room, 500), cuts);
         let top = head(&cluster, "ann", &room).await;
