@@ -15,7 +15,9 @@ pub(super) fn mentions(listed: &[String], content: &Content) -> Result<Vec<UserI
     if listed.len() > MENTIONS_MAX {
         return Err(ChatError::invalid("mentions names more than 50 users"));
     }
-    let listed = listed.iter().map(|name| UserId::parse(name)).collect::<Result<Vec<UserId>, _>>()?;
+    let listed =
+        listed.iter().map(|name| UserId::parse(name).map_err(|error| ChatError::invalid(format!("mentions: {error}"))));
+    let listed = listed.collect::<Result<Vec<UserId>, ChatError>>()?;
     let text = match content {
         Content::Text(text) => text.as_str(),
         Content::Object(_) => "",

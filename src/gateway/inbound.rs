@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
+use fail::fail_point;
 use futures_util::FutureExt;
 
 use super::attach;
@@ -21,6 +22,8 @@ use crate::protocol::{Answer, Args, Ask, OwnAsk, SendAsk, dialect, revealed_by};
 const FLIGHTS_MAX: usize = 64;
 /// Cursors of a sync that count as one ask.
 const CURSORS_PER_ASK: usize = 50;
+/// The name under which events are counted that did not come as far as having one: malformed, or too fast.
+const UNREAD: &str = "unread";
 /// When a client that sends too many frames may go on, in milliseconds: the frame rate counts by the second.
 const FRAMES_RETRY_AFTER_MS: u64 = 1_000;
 
@@ -30,7 +33,7 @@ impl Session {
     pub(super) fn take(self: &Arc<Self>, event: &InboundEvent) -> Taken {
         let slip = Slip::new(Arc::clone(self), event.ack);
         if event.pace == transport::Pace::TooFast {
-            slip.answer(Err(too_fast()));
+            slip.counted(UNREAD).answer(Err(too_fast()));
             return Taken::Now;
         }
         let args = Args { first: event.arg(0), count: event.args().len() };
@@ -49,11 +52,11 @@ impl Session {
             (Pace::Fine, Ok(Work::Command(command))) => self.fly(command, slip),
             (Pace::Fine, Ok(Work::Own(ask))) => self.carry_out(ask, slip),
             (Pace::Fine, Err(error)) | (Pace::Slower(error), _) => {
-                slip.answer(Err(error));
+                slip.counted(UNREAD).answer(Err(error));
                 Taken::Now
             }
             (Pace::Hostile, _) => {
-                slip.answer(Err(too_fast()));
+                slip.counted(UNREAD).answer(Err(too_fast()));
                 self.socket().close(CloseReason::RateLimited);
                 Taken::Now
             }
@@ -79,6 +82,7 @@ impl Session {
     }
 
     fn carry_out(self: &Arc<Self>, ask: OwnAsk, slip: Slip) -> Taken {
+        let slip = slip.counted(ask.name());
         match ask {
             OwnAsk::Sync(sync) => self.later(attach::sync(slip, *sync)),
             OwnAsk::Join { conversation, cursor } => self.later(attach::join(slip, conversation, cursor)),
@@ -128,7 +132,9 @@ impl Session {
         let flight = Flight::start(self);
         let reply = self.door.chat.submit(self.actor(), command);
         self.door.tracker.spawn(async move {
-            slip.answer(reply.await.map(Answer::Reply));
+            let reply = reply.await;
+            fail_point!("gateway::reply");
+            slip.answer(reply.map(Answer::Reply));
             drop(flight);
         });
         if self.flights.load(Ordering::Acquire) < FLIGHTS_MAX {

@@ -167,7 +167,7 @@ impl transport::Session for Session {
         let Some(me) = self.me.upgrade() else { return };
         debug!(user.id = %self.user, session.id = %self.id, reason = reason.word(), "session ended: {}", reason.word());
         self.door.feeds.detach_all(self);
-        self.door.terms.stop(&me);
+        self.door.terms.stop(self);
         self.door.sessions.remove(&me);
     }
 }
@@ -210,5 +210,15 @@ impl Reader for Session {
 
     fn lost_track(&self) {
         self.socket.close(CloseReason::Application);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_small_because_a_node_holds_tens_of_thousands() {
+        assert!(size_of::<Session>() <= 320, "{} bytes", size_of::<Session>());
     }
 }

@@ -25,19 +25,36 @@ pub(super) struct Term {
     expires_at: Timestamp,
     /// When the session is closed: the same and the leeway.
     ends_at: Timestamp,
-    /// Where it is in the timetable, if it is.
+    /// Where the session is in the timetable, if it is there.
     due: Option<Timestamp>,
-    /// Whether the client knows.
-    is_told: bool,
+    stage: Stage,
+}
+
+/// How far a term has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The client does not know yet that its token ends.
+    Quiet,
+    /// It was told.
+    Told,
+    /// The session has ended: it is entered no more.
+    Over,
+}
+
+/// What the hour asks for.
+enum Due {
+    Nothing,
+    Tell(Notice),
+    Close,
 }
 
 impl Term {
     pub(super) const fn of(identity: &Identity) -> Self {
-        Self { expires_at: identity.expires_at, ends_at: identity.ends_at, due: None, is_told: false }
+        Self { expires_at: identity.expires_at, ends_at: identity.ends_at, due: None, stage: Stage::Quiet }
     }
 }
 
-/// The timetable.
+/// The timetable. A session's term is locked before the timetable, never after it.
 pub(super) struct Terms {
     due: Mutex<BTreeMap<(Timestamp, SessionId), Weak<Session>>>,
     /// Something is due earlier than what was first before.
@@ -56,16 +73,22 @@ impl Terms {
     }
 
     /// The session has ended.
-    pub(super) fn stop(&self, session: &Arc<Session>) {
-        if let Some(due) = session.term.lock().due.take() {
-            self.due.lock().remove(&(due, session.session()));
-        }
+    pub(super) fn stop(&self, session: &Session) {
+        let mut term = session.term.lock();
+        term.stage = Stage::Over;
+        self.withdraw(session, &mut term);
     }
 
     /// The session goes on with another token.
     pub(super) fn extend(&self, session: &Arc<Session>, identity: &Identity, now: Timestamp) {
-        self.stop(session);
-        *session.term.lock() = Term::of(identity);
+        {
+            let mut term = session.term.lock();
+            if term.stage == Stage::Over {
+                return;
+            }
+            self.withdraw(session, &mut term);
+            *term = Term::of(identity);
+        }
         self.look_at(session, now);
     }
 
@@ -75,7 +98,6 @@ impl Terms {
             let now = clock.now();
             let (due, pause) = self.take_due(now);
             for session in due.iter().filter_map(Weak::upgrade) {
-                session.term.lock().due = None;
                 self.look_at(&session, now);
             }
             tokio::select! {
@@ -88,33 +110,49 @@ impl Terms {
 
     /// Does what the hour asks for, and enters the session for the next.
     fn look_at(&self, session: &Arc<Session>, now: Timestamp) {
-        let expiring_before_ms = self.expiring_before_ms;
-        let (notice, next) = {
-            let mut term = session.term.lock();
-            let tell_at = Timestamp::from_unix_ms(term.expires_at.unix_ms().saturating_sub(expiring_before_ms));
-            let notice = (!term.is_told && now >= tell_at).then_some(Notice::Expiring { expires_at: term.expires_at });
-            term.is_told |= notice.is_some();
-            let next = if term.is_told { term.ends_at } else { tell_at };
-            term.due = Some(next);
-            (notice, next)
-        };
-        if let Some(notice) = notice {
-            session.tell(&notice);
+        let due = self.advance(session, now);
+        match due {
+            Due::Nothing => {}
+            Due::Tell(notice) => session.tell(&notice),
+            Due::Close => session.socket().close(CloseReason::Expired),
         }
-        if now >= session.term.lock().ends_at {
-            session.term.lock().due = None;
-            return session.socket().close(CloseReason::Expired);
-        }
-        self.enter(session, next);
     }
 
-    fn enter(&self, session: &Arc<Session>, at: Timestamp) {
+    fn advance(&self, session: &Arc<Session>, now: Timestamp) -> Due {
+        let mut term = session.term.lock();
+        term.due = None;
+        if term.stage == Stage::Over {
+            return Due::Nothing;
+        }
+        if now >= term.ends_at {
+            return Due::Close;
+        }
+        let tell_at = Timestamp::from_unix_ms(term.expires_at.unix_ms().saturating_sub(self.expiring_before_ms));
+        if term.stage == Stage::Told || now < tell_at {
+            let next = if term.stage == Stage::Told { term.ends_at } else { tell_at };
+            self.enter(session, &mut term, next);
+            return Due::Nothing;
+        }
+        term.stage = Stage::Told;
+        let next = term.ends_at;
+        self.enter(session, &mut term, next);
+        Due::Tell(Notice::Expiring { expires_at: term.expires_at })
+    }
+
+    fn enter(&self, session: &Arc<Session>, term: &mut Term, at: Timestamp) {
+        term.due = Some(at);
         let mut due = self.due.lock();
         let is_first = due.first_key_value().is_none_or(|((first, _), _)| at < *first);
         due.insert((at, session.session()), Arc::downgrade(session));
         drop(due);
         if is_first {
             self.earlier.notify_one();
+        }
+    }
+
+    fn withdraw(&self, session: &Session, term: &mut Term) {
+        if let Some(at) = term.due.take() {
+            self.due.lock().remove(&(at, session.session()));
         }
     }
 

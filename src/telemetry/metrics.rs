@@ -51,7 +51,7 @@ metrics! {
     FRAMES_WRITTEN = Counter("rookery_transport_frames_written_total", "Frames written to clients");
     BYTES_WRITTEN = Counter("rookery_transport_bytes_written_total", "Bytes written to clients");
 
-    COMMANDS = Counter("rookery_commands_total", "Commands answered; labels command, result (ok or the code of the refusal)");
+    COMMANDS = Counter("rookery_commands_total", "Commands and other asks answered; labels command, result (ok or the code of the refusal)");
     BATCH_WRITES = Sizes("rookery_batch_writes", "Writes of one batch of the log writer");
     WRITE_WAIT = Seconds("rookery_write_wait_seconds", "How long a write waited for its batch");
     BATCH_COMMIT = Seconds("rookery_batch_commit_seconds", "How long the store took to commit a batch");
@@ -117,7 +117,7 @@ impl WriteCounters {
     }
 }
 
-/// Core: a command was answered, with `ok` or the code of the refusal.
+/// Core and sessions: a command was answered, with `ok` or the code of the refusal.
 pub fn command(name: &'static str, result: &'static str) {
     counter!(COMMANDS, "command" => name, "result" => result).increment(1);
 }
