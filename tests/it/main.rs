@@ -9,6 +9,7 @@
 mod app;
 mod chat;
 mod contract;
+mod flow;
 mod golden;
 mod protocol;
 mod support;
