@@ -70,8 +70,6 @@ pub fn serve(settings: Settings) -> Result<(), Failure> {
     let surroundings =
         Surroundings { node, recorder, clock: Arc::new(SystemClock), random: Arc::new(SystemRandom::new()) };
     let runtime = runtime(&settings)?;
-    #[cfg(feature = "failpoints")]
-    let _failpoints = fail::FailScenario::setup();
     let ended = runtime.block_on(async move {
         let signals = Signals::take().context("signals")?;
         let stop = Stop::default();
