@@ -137,3 +137,59 @@ impl Handover {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HI: Bytes = Bytes::from_static(b"hi");
+
+    fn drained(events: &mut mpsc::Receiver<BusEvent>) -> Vec<BusEvent> {
+        std::iter::from_fn(|| events.try_recv().ok()).collect()
+    }
+
+    #[tokio::test]
+    async fn the_gap_follows_the_last_loss_and_nothing_but_messages_is_lost() {
+        let (handover, mut events) = Handover::new();
+        for _ in 0..EVENTS_MAX + 1 {
+            handover.message(Topic::All, HI, Fate::Delivered);
+        }
+        handover.subscribed(vec![Topic::All]);
+        handover.state(BusState::Degraded);
+        handover.message(Topic::All, HI, Fate::Delivered);
+        let messages = drained(&mut events);
+        assert_eq!(messages, vec![BusEvent::Message(Topic::All, HI); EVENTS_MAX]);
+        let rest = async {
+            let mut rest = Vec::new();
+            while rest.len() < 3 {
+                rest.extend(events.recv().await);
+            }
+            rest
+        };
+        let rest = tokio::select! {
+            rest = rest => rest,
+            () = handover.catch_up() => panic!("the other end is there"),
+        };
+        let subscribed = BusEvent::Subscribed(vec![Topic::All]);
+        assert_eq!(rest, [BusEvent::State(BusState::Degraded), subscribed, BusEvent::Gap]);
+        handover.message(Topic::All, HI, Fate::Delivered);
+        assert_eq!(drained(&mut events), [BusEvent::Message(Topic::All, HI)]);
+    }
+
+    #[test]
+    fn fates_do_what_they_say() {
+        let (handover, mut events) = Handover::new();
+        let fates = [Fate::Held, Fate::Dropped, Fate::Doubled, Fate::Held, Fate::Delivered];
+        for (n, fate) in fates.into_iter().enumerate() {
+            handover.message(Topic::All, Bytes::from(n.to_string()), fate);
+        }
+        let heard: Vec<Bytes> = drained(&mut events)
+            .into_iter()
+            .filter_map(|event| match event {
+                BusEvent::Message(_, message) => Some(message),
+                BusEvent::Subscribed(_) | BusEvent::Gap | BusEvent::State(_) => None,
+            })
+            .collect();
+        assert_eq!(heard, ["0", "2", "2", "4", "3"]);
+    }
+}

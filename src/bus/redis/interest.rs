@@ -155,3 +155,115 @@ impl Interest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::UserId;
+
+    const LINGER: Duration = Duration::from_secs(5);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn topic(name: &str) -> Topic {
+        Topic::User(UserId::parse(name).unwrap())
+    }
+
+    /// Does what the keeper does: everything that is to be subscribed is confirmed. Answers what the node is told.
+    fn settle(interest: &mut Interest) -> Vec<Topic> {
+        let mut told = Vec::new();
+        loop {
+            let changes = interest.next_changes(2);
+            if changes == Changes::default() {
+                return told;
+            }
+            told.extend(changes.live);
+            told.extend(interest.confirm(changes.subscribe));
+        }
+    }
+
+    #[test]
+    fn the_node_is_told_once_for_what_it_asked_before_the_answer_and_at_once_afterwards() {
+        let mut interest = Interest::new(LINGER);
+        interest.want(&topic("ann"));
+        interest.want(&topic("ann"));
+        assert_eq!(settle(&mut interest), [topic("ann")]);
+        interest.want(&topic("ann"));
+        assert_eq!(interest.next_changes(9), Changes { subscribe: vec![], live: vec![topic("ann")] });
+        assert_eq!(settle(&mut interest), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_topic_that_is_wanted_again_in_time_is_not_touched_on_the_server() {
+        let mut interest = Interest::new(LINGER);
+        interest.want(&topic("ann"));
+        settle(&mut interest);
+        let start = Instant::now();
+        interest.leave(&topic("ann"), start);
+        assert!(!interest.wants(&topic("ann")));
+        interest.want(&topic("ann"));
+        assert_eq!(interest.next_changes(9), Changes { subscribe: vec![], live: vec![topic("ann")] });
+        assert_eq!(interest.next_leaving(start + LINGER * 2, 9), []);
+        assert!(interest.wants(&topic("ann")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_a_topic_counts_from_when_it_was_last_left() {
+        let mut interest = Interest::new(LINGER);
+        interest.want(&topic("ann"));
+        settle(&mut interest);
+        let start = Instant::now();
+        for second in 0..4 {
+            interest.leave(&topic("ann"), start + SECOND * second);
+            interest.want(&topic("ann"));
+        }
+        interest.leave(&topic("ann"), start + SECOND * 4);
+        assert_eq!(interest.next_leaving(start + LINGER, 9), []);
+        assert_eq!(interest.next_leaving_at(), Some(start + SECOND * 4 + LINGER));
+        assert_eq!(interest.next_leaving(start + SECOND * 4 + LINGER, 9), [topic("ann")]);
+        assert_eq!((interest.len(), interest.next_leaving_at()), (0, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_topic_left_before_it_was_live_is_forgotten_and_nobody_is_told() {
+        let mut interest = Interest::new(LINGER);
+        interest.want(&topic("ann"));
+        interest.leave(&topic("ann"), Instant::now());
+        assert_eq!(settle(&mut interest), []);
+        assert_eq!(interest.next_leaving(Instant::now() + LINGER, 9), []);
+        assert_eq!(interest.len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_topic_left_while_its_subscription_is_on_the_way_is_unsubscribed_later() {
+        let mut interest = Interest::new(LINGER);
+        interest.want(&topic("ann"));
+        let changes = interest.next_changes(9);
+        interest.leave(&topic("ann"), Instant::now());
+        assert_eq!(interest.confirm(changes.subscribe), []);
+        assert_eq!(interest.next_leaving(Instant::now() + LINGER, 9), [topic("ann")]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_link_is_told_everything_wanted_and_nothing_else() {
+        let mut interest = Interest::new(LINGER);
+        for name in ["ann", "bob", "cid"] {
+            interest.want(&topic(name));
+        }
+        settle(&mut interest);
+        interest.leave(&topic("bob"), Instant::now());
+        interest.relink();
+        interest.want(&topic("cid"));
+        let mut subscribed = interest.next_changes(9).subscribe;
+        subscribed.sort_by_key(|topic| format!("{topic:?}"));
+        assert_eq!(subscribed, [topic("ann"), topic("cid")]);
+        // A gap covers those that were live before; only who asked since then is told.
+        assert_eq!(interest.confirm(subscribed), [topic("cid")]);
+        assert_eq!(interest.next_leaving(Instant::now() + LINGER, 9), []);
+        assert_eq!(interest.len(), 2);
+    }
+
+    #[test]
+    fn a_topic_costs_little() {
+        assert!(size_of::<(Topic, Entry)>() <= 64, "{}", size_of::<(Topic, Entry)>());
+    }
+}

@@ -200,3 +200,80 @@ impl Outgoing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(outgoing: &Outgoing, message: &[u8]) {
+        outgoing.push(Topic::All, Bytes::copy_from_slice(message), Instant::now());
+    }
+
+    fn texts(batch: &Batch) -> Vec<&[u8]> {
+        batch.parcels.iter().map(|parcel| parcel.message.as_ref()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_batch_is_tried_again_before_what_came_later() {
+        let outgoing = Outgoing::new(Duration::from_secs(2));
+        push(&outgoing, b"a");
+        push(&outgoing, b"b");
+        let batch = outgoing.take(Instant::now()).unwrap();
+        push(&outgoing, b"c");
+        outgoing.failed(batch);
+        let batch = outgoing.take(Instant::now()).unwrap();
+        assert_eq!(texts(&batch), [b"a", b"b", b"c"]);
+        outgoing.sent(&batch);
+        assert!(outgoing.take(Instant::now()).is_none());
+        outgoing.drained().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_too_old_is_given_up_and_a_probe_goes_first() {
+        let outgoing = Outgoing::new(Duration::from_secs(2));
+        push(&outgoing, b"old");
+        tokio::time::advance(Duration::from_secs(2)).await;
+        push(&outgoing, b"new");
+        outgoing.push_probe(Bytes::from_static(b"earlier"));
+        outgoing.push_probe(Bytes::from_static(b"now"));
+        let batch = outgoing.take(Instant::now()).unwrap();
+        assert_eq!(batch.probe.as_deref(), Some(&b"now"[..]));
+        assert_eq!(texts(&batch), [b"new"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_queue_gives_up_the_oldest() {
+        let outgoing = Outgoing::new(Duration::from_secs(2));
+        for n in 0..PARCELS_MAX + 10 {
+            push(&outgoing, n.to_string().as_bytes());
+        }
+        assert_eq!(texts(&outgoing.take(Instant::now()).unwrap())[0], b"10");
+        let big = vec![0; BYTES_MAX / 2 + 1];
+        push(&outgoing, &big);
+        push(&outgoing, &big);
+        assert!(outgoing.queue.lock().bytes <= BYTES_MAX);
+        assert_eq!(outgoing.queue.lock().parcels.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_is_bounded() {
+        let outgoing = Outgoing::new(Duration::from_secs(2));
+        for _ in 0..BATCH_PARCELS_MAX + 1 {
+            push(&outgoing, b"x");
+        }
+        assert_eq!(outgoing.take(Instant::now()).unwrap().parcels.len(), BATCH_PARCELS_MAX);
+        assert_eq!(outgoing.take(Instant::now()).unwrap().parcels.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_link_old_messages_are_given_up_in_time() {
+        let outgoing = Outgoing::new(Duration::from_secs(2));
+        let (_link, none) = watch::channel(None);
+        push(&outgoing, b"never sent");
+        let stop = CancellationToken::new();
+        tokio::select! {
+            () = outgoing.run(none, stop) => panic!("nobody stopped it"),
+            () = outgoing.drained() => {}
+        }
+    }
+}

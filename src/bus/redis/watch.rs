@@ -183,3 +183,100 @@ impl Watch {
         self.heard_at.retain(|peer, at| expected.contains_key(peer) || now.saturating_duration_since(*at) < long_ago);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const ME: Uuid = Uuid::from_u128(1);
+
+    fn node(name: &str) -> NodeId {
+        NodeId::parse(name).unwrap()
+    }
+
+    fn probe(name: &str, instance: Uuid) -> Probe {
+        Probe { node: node(name), instance, version: "0.1.0".into() }
+    }
+
+    /// A watch that has heard itself just now, and the present moment.
+    fn up() -> (Watch, Instant) {
+        let (mut watch, now) = (Watch::new(node("me"), ME, BusTiming::default()), Instant::now());
+        watch.linked(now);
+        assert_eq!((watch.hearing(now), watch.review(now)), (Hearing::Waiting, None));
+        watch.heard(probe("me", ME), now);
+        assert_eq!(watch.review(now), Some(BusState::Up));
+        (watch, now)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_missed_probe_is_forgiven_and_two_are_not() {
+        let (mut watch, start) = up();
+        assert_eq!(watch.review(start + SECOND * 2), None);
+        assert_eq!(watch.review(start + SECOND * 3), Some(BusState::Degraded));
+        assert_eq!(watch.hearing(start + SECOND * 3), Hearing::Deaf);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_trouble_the_bus_is_up_again_when_it_was_well_for_an_interval() {
+        let (mut watch, start) = up();
+        let late = start + SECOND * 3;
+        assert_eq!(watch.review(late), Some(BusState::Degraded));
+        watch.heard(probe("me", ME), late);
+        assert_eq!(watch.review(late), None);
+        assert_eq!(watch.review(late + SECOND), Some(BusState::Up));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_is_missed_from_when_it_is_expected_and_until_it_is_heard() {
+        let (mut watch, start) = up();
+        watch.expect(vec![node("me"), node("peer")], start + SECOND);
+        let mut now = start + SECOND * 3;
+        watch.heard(probe("me", ME), now);
+        assert_eq!(watch.hearing(now), Hearing::Well);
+        watch.expect(vec![node("peer"), node("me")], now);
+        now += SECOND;
+        assert_eq!(watch.hearing(now), Hearing::PeerMissing);
+        assert_eq!(watch.review(now), Some(BusState::Degraded));
+        assert_eq!(watch.unwell_for(now + SECOND), SECOND);
+        watch.heard(probe("peer", Uuid::from_u128(2)), now);
+        assert_eq!(watch.hearing(now), Hearing::Well);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn on_a_new_link_everybody_must_be_heard_anew() {
+        let (mut watch, start) = up();
+        watch.expect(vec![node("peer")], start);
+        watch.heard(probe("peer", Uuid::from_u128(2)), start);
+        assert_eq!(watch.hearing(start), Hearing::Well);
+        assert_eq!(watch.unlinked(), Some(BusState::Degraded));
+        assert_eq!(watch.hearing(start), Hearing::Deaf);
+        let later = start + SECOND;
+        watch.linked(later);
+        watch.heard(probe("me", ME), later);
+        assert_eq!(watch.hearing(later), Hearing::Waiting);
+        watch.heard(probe("peer", Uuid::from_u128(2)), later);
+        assert_eq!(watch.hearing(later), Hearing::Well);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_namesake_is_not_taken_for_oneself() {
+        let (mut watch, start) = up();
+        let late = start + SECOND * 3;
+        watch.heard(probe("me", Uuid::from_u128(2)), late);
+        assert_eq!(watch.hearing(late), Hearing::Deaf);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn made_up_nodes_do_not_fill_the_memory_for_ever() {
+        let (mut watch, start) = up();
+        for n in 0..5_000 {
+            watch.heard(probe(&format!("n{n}"), Uuid::from_u128(n + 2)), start);
+        }
+        assert_eq!(watch.heard_at.len(), PEERS_MAX);
+        watch.review(start + SECOND * 60);
+        assert_eq!(watch.heard_at.len(), 0);
+    }
+}
