@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::fate::Fate;
 use super::{BusEvent, BusState, Topic};
-use crate::telemetry::metrics;
+use crate::telemetry::metrics as metric;
 
 /// How many events wait for the node: a third of a second at 50,000 messages a second, and about a MiB of slots when full (they are allocated as they are used).
 const EVENTS_MAX: usize = 16_384;
@@ -22,6 +22,7 @@ pub(super) struct Handover {
     tx: mpsc::Sender<BusEvent>,
     late: Mutex<Late>,
     something_late: Notify,
+    received: metrics::Counter,
 }
 
 /// What waits for room in the queue.
@@ -55,7 +56,8 @@ impl Handover {
     /// The queue: both ends.
     pub fn new() -> (Arc<Self>, mpsc::Receiver<BusEvent>) {
         let (tx, rx) = mpsc::channel(EVENTS_MAX);
-        (Arc::new(Self { tx, late: Mutex::default(), something_late: Notify::new() }), rx)
+        let received = metric::bus_received();
+        (Arc::new(Self { tx, late: Mutex::default(), something_late: Notify::new(), received }), rx)
     }
 
     /// Something arrived.
@@ -82,12 +84,12 @@ impl Handover {
 
     fn offer(&self, late: &mut Late, topic: Topic, message: Bytes) {
         if !late.is_empty() || self.tx.try_send(BusEvent::Message(topic, message)).is_err() {
-            metrics::bus_lagged(1);
+            metric::bus_lagged(1);
             late.gap = true;
             self.something_late.notify_one();
             return;
         }
-        metrics::bus_received(1);
+        self.received.increment(1);
     }
 
     /// These topics are live.
@@ -100,13 +102,13 @@ impl Handover {
 
     /// Anything may have been missed.
     pub fn gap(&self) {
-        metrics::bus_gaps(1);
+        metric::bus_gaps(1);
         self.later(|late| late.gap = true);
     }
 
     /// The state changed.
     pub fn state(&self, state: BusState) {
-        metrics::bus_up(u8::from(state == BusState::Up));
+        metric::bus_up(u8::from(state == BusState::Up));
         self.later(|late| late.state = Some(state));
     }
 

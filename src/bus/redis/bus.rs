@@ -49,7 +49,8 @@ pub(super) struct Shared {
 ///
 /// It keeps one pair of connections and replaces it whenever it ends, does not answer, or does not bring back the node's
 /// own probe; then every wanted topic is subscribed again, and [`BusEvent::Gap`] tells that anything may have been missed.
-/// On a Redis Cluster the probe watches the shard that owns its channel.
+/// On a Redis Cluster the probe watches the shard that owns its channel, and a group of topics that moves to another shard
+/// is subscribed there when the link is next replaced.
 pub struct RedisBus {
     shared: Arc<Shared>,
     events: Mutex<Option<mpsc::Receiver<BusEvent>>>,
@@ -70,7 +71,9 @@ impl RedisBus {
             Ok(link) => Some(link),
             Err(error) if *error.kind() == ErrorKind::Auth => return Err(BusError::Refused(error.to_string())),
             Err(error) => {
-                warn!(%error, "the bus is not reachable: starting without it, news arrives through the store until it is");
+                warn!(
+                    "the bus is not reachable, starting without it; until it is, news arrives through the store: {error}"
+                );
                 None
             }
         };

@@ -1,10 +1,10 @@
 //! The contract of the bus, over every implementation.
 
 use bytes::Bytes;
-use rookery::bus::{BusEvent, BusState, Topic};
+use rookery::bus::{BusEvent, BusState, Faults, MemoryHub, Topic};
 use uuid::Uuid;
 
-use super::bus_node::{Meeting, conversation, node_id, user};
+use super::bus_node::{Meeting, Node, conversation, node_id, user};
 
 /// Runs each of these over every bus.
 macro_rules! over_every_bus {
@@ -27,6 +27,7 @@ macro_rules! over_every_bus {
 
 over_every_bus![
     a_message_reaches_the_nodes_that_subscribed_and_no_other,
+    a_node_that_subscribed_hears_itself_too,
     every_kind_of_topic_carries_any_bytes,
     what_is_published_after_word_of_the_subscription_arrives,
     messages_of_one_node_arrive_in_order,
@@ -51,6 +52,14 @@ async fn a_message_reaches_the_nodes_that_subscribed_and_no_other(meeting: Meeti
     cid.hears(&other, "to cid").await;
     ann.says(&room, "to bob again");
     bob.hears(&room, "to bob again").await;
+}
+
+async fn a_node_that_subscribed_hears_itself_too(meeting: Meeting) {
+    let mut ann = meeting.node("ann").await;
+    let room = conversation();
+    ann.subscribes(&room).await;
+    ann.says(&room, "hello, me");
+    ann.hears(&room, "hello, me").await;
 }
 
 async fn every_kind_of_topic_carries_any_bytes(meeting: Meeting) {
@@ -194,7 +203,50 @@ async fn closing_publishes_what_is_queued_and_ends_the_events(meeting: Meeting) 
     }
     ann.says(&room, "too late, and harmless");
     ann.bus.subscribe(&room);
+    ann.bus.close().await;
     assert_eq!(ann.bus.state(), BusState::Degraded);
     drop(ann.bus);
     while ann.events.recv().await.is_some() {}
+}
+
+#[tokio::test]
+async fn a_hub_that_is_asked_for_faults_drops_doubles_and_reorders() {
+    let hub = MemoryHub::default();
+    let (ann, mut bob) = (Node::new(hub.join(node_id("ann"))), Node::new(hub.join(node_id("bob"))));
+    let room = conversation();
+    bob.subscribes(&room).await;
+    hub.set_faults(Faults { dropped_per_mille: 100, doubled_per_mille: 100, held_per_mille: 100, seed: 1 });
+    (0..1_000).for_each(|n| ann.says(&room, &n.to_string()));
+    hub.set_faults(Faults::default());
+    ann.says(&room, "1000");
+    let mut heard: Vec<u32> = Vec::new();
+    while heard.last() != Some(&1_000) {
+        heard.push(std::str::from_utf8(&bob.next_message().await.1).unwrap().parse().unwrap());
+    }
+    assert!(heard.windows(2).any(|pair| pair[0] > pair[1]), "reordered");
+    heard.sort_unstable();
+    assert!(heard.windows(2).any(|pair| pair[0] == pair[1]), "doubled");
+    heard.dedup();
+    assert!((800..1_000).contains(&heard.len()), "dropped: {} heard", heard.len());
+}
+
+#[tokio::test]
+async fn a_node_that_is_cut_off_from_the_hub_is_deaf_and_mute_until_it_is_mended() {
+    let hub = MemoryHub::default();
+    let (mut ann, mut bob) = (Node::new(hub.join(node_id("ann"))), Node::new(hub.join(node_id("bob"))));
+    let room = conversation();
+    bob.subscribes(&room).await;
+    ann.bus.expect_peers(vec![node_id("bob")]);
+    hub.cut(&node_id("bob"));
+    for node in [&mut ann, &mut bob] {
+        node.is_told(BusState::Degraded).await;
+    }
+    ann.says(&room, "unheard");
+    hub.mend(&node_id("bob"));
+    for node in [&mut ann, &mut bob] {
+        node.is_told(BusState::Up).await;
+        node.has_a_gap().await;
+    }
+    ann.says(&room, "heard");
+    bob.hears(&room, "heard").await;
 }
