@@ -164,20 +164,20 @@ async fn a_node_that_does_not_read_is_told_of_a_gap_and_loses_no_subscription(me
 }
 
 async fn a_missing_peer_degrades_the_bus_until_it_is_heard(meeting: Meeting) {
-    let mut ann = meeting.node("ann").await;
-    let bob = meeting.node("bob").await;
+    let mut ann = meeting.alert_node("ann").await;
+    let bob = meeting.alert_node("bob").await;
     ann.bus.expect_peers(vec![node_id("ann"), node_id("bob")]);
     bob.bus.expect_peers(vec![node_id("ann"), node_id("bob")]);
     bob.bus.close().await;
     ann.is_told(BusState::Degraded).await;
     assert_eq!(ann.bus.state(), BusState::Degraded);
-    let _bob_is_back = meeting.node("bob").await;
+    let _bob_is_back = meeting.alert_node("bob").await;
     ann.is_told(BusState::Up).await;
     ann.has_a_gap().await;
 }
 
 async fn a_peer_that_is_no_longer_expected_is_not_missed(meeting: Meeting) {
-    let mut ann = meeting.node("ann").await;
+    let mut ann = meeting.alert_node("ann").await;
     ann.bus.expect_peers(vec![node_id("ghost")]);
     ann.is_told(BusState::Degraded).await;
     ann.bus.expect_peers(Vec::new());

@@ -28,11 +28,20 @@ impl Meeting {
         Some(Self::Redis { server: private_redis().await?, prefix: unique_prefix() })
     }
 
-    /// A node joins and is up.
+    /// A node joins and is up; a busy machine does not make it doubt its connections.
     pub async fn node(&self, name: &str) -> Node {
+        self.node_with(name, calm()).await
+    }
+
+    /// A node joins and is up, and soon notices whom it does not hear.
+    pub async fn alert_node(&self, name: &str) -> Node {
+        self.node_with(name, alert()).await
+    }
+
+    async fn node_with(&self, name: &str, timing: BusTiming) -> Node {
         let bus: Box<dyn Bus> = match self {
             Self::Memory(hub) => Box::new(hub.join(node_id(name))),
-            Self::Redis { server, prefix } => Box::new(connect(&server.url(), prefix, name).await),
+            Self::Redis { server, prefix } => Box::new(connect(&server.url(), prefix, name, timing).await),
         };
         let node = Node::boxed(bus);
         node.is(BusState::Up).await;
@@ -52,8 +61,8 @@ pub fn user(name: &str) -> Topic {
     Topic::User(UserId::parse(name).unwrap())
 }
 
-/// Patience for tests: as short as a busy machine allows.
-pub fn quick() -> BusTiming {
+/// For tests of what is noticed: as impatient as a busy machine allows.
+pub fn alert() -> BusTiming {
     BusTiming {
         probe_interval: Duration::from_millis(200),
         linger: Duration::from_millis(100),
@@ -62,18 +71,23 @@ pub fn quick() -> BusTiming {
     }
 }
 
-pub fn settings(url: &str, prefix: &str, name: &str) -> RedisSettings {
-    RedisSettings {
-        url: url.to_owned(),
-        prefix: prefix.to_owned(),
-        node: node_id(name),
-        instance: Uuid::new_v4(),
-        timing: quick(),
+/// For tests of what arrives: only a broken connection is replaced, and nothing is given up.
+pub fn calm() -> BusTiming {
+    BusTiming {
+        probe_interval: Duration::from_secs(60),
+        publish_patience: Duration::from_secs(60),
+        command_timeout: Duration::from_secs(5),
+        ..alert()
     }
 }
 
-pub async fn connect(url: &str, prefix: &str, name: &str) -> RedisBus {
-    RedisBus::connect(settings(url, prefix, name)).await.unwrap()
+pub fn settings(url: &str, prefix: &str, name: &str, timing: BusTiming) -> RedisSettings {
+    let (url, prefix) = (url.to_owned(), prefix.to_owned());
+    RedisSettings { url, prefix, node: node_id(name), instance: Uuid::new_v4(), timing }
+}
+
+pub async fn connect(url: &str, prefix: &str, name: &str, timing: BusTiming) -> RedisBus {
+    RedisBus::connect(settings(url, prefix, name, timing)).await.unwrap()
 }
 
 /// A bus and the end of its events.
