@@ -27,7 +27,8 @@ nodes_left=3
 start() { # start NAME COMMAND…: in the background, its output in target/cluster/NAME.log
   local name=$1
   shift
-  "$@" </dev/null >"$logs/$name.log" 2>&1 &
+  # In a session of its own: ctrl-c is for this script, which ends them in order.
+  setsid "$@" </dev/null >"$logs/$name.log" 2>&1 &
   name_of[$!]=$name
 }
 

@@ -8,9 +8,11 @@
 
 mod app;
 mod chat;
+mod cluster;
 mod contract;
 mod flow;
 mod golden;
 mod protocol;
+mod readme;
 mod support;
 mod tidy;

@@ -68,6 +68,17 @@ impl Device {
         until(&what, || async { (self.cursor(conversation).await? >= head).then_some(()) }).await;
     }
 
+    /// Waits until the device has seen a conversation up to `head`, or does not read it any more.
+    pub async fn is_done_with(&self, conversation: &str, head: u64) {
+        let what = format!("{} is done with {conversation} at {head}", self.name);
+        until(&what, || async {
+            let state = self.state().await;
+            let cursor = state["cursors"].get(conversation).map(|cursor| cursor.as_u64().is_some_and(|at| at >= head));
+            cursor.unwrap_or(true).then_some(())
+        })
+        .await;
+    }
+
     /// The last seq seen of a conversation; `None` when it is not read (any more).
     pub async fn cursor(&self, conversation: &str) -> Option<u64> {
         self.state().await["cursors"][conversation].as_u64()

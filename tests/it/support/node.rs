@@ -142,6 +142,12 @@ impl Node {
         self.metrics().await.lines().filter(of_name).filter_map(value).sum()
     }
 
+    /// Waits until the sum over all series of a metric is this value.
+    pub async fn metric_is(&self, name: &str, value: f64) {
+        let what = format!("{name} of {} is {value}", self.name);
+        until(&what, || async { ((self.metric(name).await - value).abs() < f64::EPSILON).then_some(()) }).await;
+    }
+
     /// Everything the node has written so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

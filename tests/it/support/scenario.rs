@@ -1,21 +1,25 @@
 //! A load of devices over a cluster, to break something under and to judge afterwards.
 //!
 //! ```ignore
-//! let mut scenario = Scenario::begin("a node is killed under load", &cluster, Shape::default()).await;
-//! tokio::join!(scenario.sends(300), async { scenario.acks(100).await; cluster.nodes[1].kill() });
-//! scenario.settle(&cluster).await;
+//! let scenario = Scenario::begin("a node is killed under load", &cluster, Shape::default()).await;
+//! scenario.load_during(async {
+//!     scenario.acks_more(100).await;
+//!     cluster.nodes[1].kill();
+//!     scenario.acks_more(100).await;
+//! }).await;
 //! scenario.judge(&cluster).await.print_and_assert_clean();
 //! ```
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::checker::{Report, Run, log, observation::Recorder};
 use super::client::Connection;
 use super::cluster::Cluster;
-use super::deadline::{DEADLINE, until, until_within};
+use super::deadline::{DEADLINE, until_within};
 use super::device::Device;
 use super::token::token;
 
@@ -42,7 +46,11 @@ pub struct Scenario {
     pub rooms: Vec<String>,
     pub devices: Vec<Device>,
     sent: AtomicUsize,
+    _turn: MutexGuard<'static, ()>,
 }
+
+/// Scenarios run one at a time: side by side on few cores they would load each other more than any fault does.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 impl Scenario {
     /// Connects each device to the next node.
@@ -52,6 +60,7 @@ impl Scenario {
 
     /// Connects each device to the next of these addresses: those of proxies, or the one of the balancer.
     pub async fn begin_at(name: &'static str, cluster: &Cluster, shape: Shape, urls: &[String]) -> Self {
+        let turn = TURN.lock().await;
         let users: Vec<String> = (0..shape.devices).map(|n| format!("user-{n}")).collect();
         let names: Vec<&str> = users.iter().map(String::as_str).collect();
         let mut rooms = Vec::new();
@@ -63,7 +72,7 @@ impl Scenario {
         for (user, url) in users.iter().zip(urls.iter().cycle()) {
             devices.push(Device::open(cluster.driver().await, user, Connection::to(url), &token(user), &reads).await);
         }
-        Self { name, seed: seed(), rooms, devices, sent: AtomicUsize::new(0) }
+        Self { name, seed: seed(), rooms, devices, sent: AtomicUsize::new(0), _turn: turn }
     }
 
     /// Lets random devices send this many messages to random rooms, as fast as they are answered.
@@ -81,36 +90,47 @@ impl Scenario {
         }
     }
 
-    /// Waits until this many sends were answered `ok`.
-    pub async fn acks(&self, count: usize) {
-        let what = format!("{count} sends are acked");
-        until_within(DEADLINE * 3, &what, || async { (self.answered("ack") >= count).then_some(()) }).await;
+    /// Keeps sending for as long as the fault goes on.
+    pub async fn load_during<T>(&self, fault: impl Future<Output = T>) -> T {
+        let over = AtomicBool::new(false);
+        let load = async {
+            while !over.load(Ordering::Relaxed) {
+                self.sends(1).await;
+            }
+        };
+        let fault = async {
+            let outcome = fault.await;
+            over.store(true, Ordering::Relaxed);
+            outcome
+        };
+        tokio::join!(load, fault).1
     }
 
-    /// Waits until every send has its answer and every device is at the head of every room.
-    pub async fn settle(&self, cluster: &Cluster) {
+    /// Waits until this many more sends were answered `ok`.
+    pub async fn acks_more(&self, count: usize) {
+        let enough = self.answered("ack") + count;
+        let what = format!("{count} more sends are acked");
+        until_within(DEADLINE * 3, &what, || async { (self.answered("ack") >= enough).then_some(()) }).await;
+    }
+
+    /// Waits until every send has its answer and every device that still reads a room is at its head; then reads the log
+    /// and applies every rule.
+    pub async fn judge(&self, cluster: &Cluster) -> Report {
+        self.settle(cluster).await;
+        let recorders: Vec<&dyn Recorder> = self.devices.iter().map(|device| device as &dyn Recorder).collect();
+        let rooms: Vec<&str> = self.rooms.iter().map(String::as_str).collect();
+        Run::collect(self.name, self.seed, &recorders, cluster.store_url(), &rooms).await.judge()
+    }
+
+    async fn settle(&self, cluster: &Cluster) {
         for device in &self.devices {
             device.outbox_is_empty().await;
         }
         let rooms: Vec<&str> = self.rooms.iter().map(String::as_str).collect();
         for (room, feed) in log::read(cluster.store_url(), &rooms).await {
             for device in &self.devices {
-                device.reaches(&room, feed.head).await;
+                device.is_done_with(&room, feed.head).await;
             }
-        }
-    }
-
-    /// Reads the log and applies every rule.
-    pub async fn judge(&self, cluster: &Cluster) -> Report {
-        let recorders: Vec<&dyn Recorder> = self.devices.iter().map(|device| device as &dyn Recorder).collect();
-        let rooms: Vec<&str> = self.rooms.iter().map(String::as_str).collect();
-        Run::collect(self.name, self.seed, &recorders, cluster.store_url(), &rooms).await.judge()
-    }
-
-    /// Waits until all devices are connected again.
-    pub async fn all_connected(&self) {
-        for device in &self.devices {
-            until("a device is connected", || async { device.is_connected().await.then_some(()) }).await;
         }
     }
 
