@@ -74,7 +74,14 @@ pub fn serve(settings: Settings) -> Result<(), Failure> {
         let signals = Signals::take().context("signals")?;
         let stop = Stop::default();
         let passing = signals.pass_on(stop.clone());
-        let living = async { Application::build(settings, surroundings).await?.run_until_stopped(stop).await };
+        let living = async {
+            let built = tokio::select! {
+                built = Application::build(settings, surroundings) => built?,
+                // Nothing was taken from anybody yet: there is nothing to finish.
+                () = stop.orderly.cancelled() => return Ok(()),
+            };
+            built.run_until_stopped(stop).await
+        };
         tokio::select! {
             ended = living => ended,
             never = passing => match never {},

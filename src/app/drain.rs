@@ -10,6 +10,8 @@ use super::assemble::{Background, Node};
 
 /// Sessions that are closed in a second where there are too few to need the whole drain time: other nodes take them in easily.
 const CLOSES_PER_S_MIN: u32 = 50;
+/// Between the last thing read from a client and its close: for the answers to what it asked.
+const SETTLE: Duration = Duration::from_millis(300);
 /// For commands under way to be answered, once nothing more is read.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// For what is queued for the last clients.
@@ -44,7 +46,7 @@ pub(super) async fn drain(node: Node, times: DrainTimes, listening: &Cancellatio
     info!(connections_count, ?spread, "draining {connections_count} connections");
     doors.transport.stop_opening();
     doors.gateway.announce_drain(u64::try_from(spread.as_millis()).unwrap_or(u64::MAX));
-    within(times.deadline, "closing connections", doors.transport.close_all(spread)).await;
+    within(times.deadline, "closing connections", doors.transport.close_all(spread, SETTLE)).await;
     doors.transport.stop_reading();
     end(&sessions, times.deadline.min(Instant::now() + ANSWERS_WITHIN), "commands under way").await;
     listening.cancel();

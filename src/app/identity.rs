@@ -8,8 +8,10 @@ use crate::domain::NodeId;
 
 /// The configured name of this node, or one that no other node has.
 pub(super) fn node_id(settings: &Settings, random: &dyn SecureRandom) -> Result<NodeId, Failure> {
-    let Some(name) = &settings.server.node_id else { return random_node_id(random) };
-    Ok(NodeId::parse(name).map_err(|error| SettingsError::new("server.node_id", error.to_string()))?)
+    match &settings.server.node_id {
+        Some(name) => Ok(NodeId::parse(name).map_err(|error| SettingsError::new("server.node_id", error.to_string()))?),
+        None => random_node_id(random),
+    }
 }
 
 fn random_node_id(random: &dyn SecureRandom) -> Result<NodeId, Failure> {

@@ -121,3 +121,54 @@ impl NodeDirectory for Roster {
         self.addresses.load().get(node_tag).cloned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::MemoryBus;
+    use crate::store::{SqliteSettings, SqliteStore};
+
+    async fn store(folder: &tempfile::TempDir) -> Arc<dyn Store> {
+        let url = format!("sqlite://{}", folder.path().join("a.db").display());
+        let store = SqliteStore::open(&SqliteSettings::new(url)).await.unwrap();
+        store.migrate().await.unwrap();
+        Arc::new(store)
+    }
+
+    async fn join(store: &Arc<dyn Store>, name: &str) -> Arc<Roster> {
+        let node = NodeId::parse(name).unwrap();
+        let bus = Arc::new(MemoryBus::alone(node.clone()));
+        let parts = RosterParts { node, advertise: format!("{name}.example:3000"), store: Arc::clone(store), bus };
+        Roster::join(parts).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_node_that_has_just_joined_is_found_by_those_that_were_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder).await;
+        let first = join(&store, "first").await;
+        let second = join(&store, "second").await;
+        assert_eq!(second.address(&node_tag("first")).await.as_deref(), Some("first.example:3000"));
+        // The list that the first one has read may be too fresh to be read again at once.
+        let found = async {
+            loop {
+                if let Some(address) = first.address(&node_tag("second")).await {
+                    return address;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        assert_eq!(timeout(Duration::from_secs(10), found).await.unwrap(), "second.example:3000");
+        assert_eq!(first.address(&node_tag("first")).await, None, "nobody forwards to itself");
+    }
+
+    #[tokio::test]
+    async fn a_node_that_has_left_is_no_longer_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder).await;
+        let (first, second) = (join(&store, "first").await, join(&store, "second").await);
+        first.leave().await;
+        second.beat().await.unwrap();
+        assert_eq!(second.address(&node_tag("first")).await, None);
+    }
+}

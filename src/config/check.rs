@@ -16,7 +16,18 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     if settings.auth.user_claim.is_empty() {
         return Err(SettingsError::new("auth.user_claim", "at least one claim must name the user"));
     }
+    if !is_plain(&settings.bus.prefix, b"._:-") {
+        return Err(SettingsError::new("bus.prefix", "must be 1-64 characters of A-Z a-z 0-9 . _ : -"));
+    }
+    if settings.server.node_id.as_deref().is_some_and(|name| !is_plain(name, b"._-")) {
+        return Err(SettingsError::new("server.node_id", "must be 1-64 characters of A-Z a-z 0-9 . _ -"));
+    }
     Ok(())
+}
+
+fn is_plain(text: &str, more: &[u8]) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || more.contains(&b);
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
 }
 
 fn ranges(settings: &Settings) -> Result<(), SettingsError> {

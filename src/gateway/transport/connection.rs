@@ -1,7 +1,7 @@
 //! One Engine.IO connection: its namespaces, its outbox, its deadlines and its end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
@@ -30,6 +30,7 @@ pub(super) struct Connection {
     pub handshake: Arc<Handshake>,
     /// Wakes the task that reads and drains a WebSocket.
     pub waker: AtomicWaker,
+    is_reading: AtomicBool,
     pub outbox: Mutex<Outbox>,
     namespaces: Mutex<Namespaces>,
     /// The current second (high half) and the frames read in it (low half). Only the reader counts.
@@ -65,10 +66,22 @@ impl Connection {
             transport: transport.clone(),
             handshake,
             waker: AtomicWaker::new(),
+            is_reading: AtomicBool::new(true),
             outbox: Mutex::new(Outbox::new(wire, reader, heart, join_by_ms)),
             namespaces: Mutex::default(),
             rate: AtomicU64::new(0),
         })
+    }
+
+    /// Whether anything further is read from this client.
+    pub(super) fn is_reading(&self) -> bool {
+        self.is_reading.load(Ordering::Acquire) && self.transport.is_reading()
+    }
+
+    /// Reads nothing further, while what the application sends is still written.
+    pub(super) fn stop_reading(&self) {
+        self.is_reading.store(false, Ordering::Release);
+        self.waker.wake();
     }
 
     /// Writes a frame or queues it; never waits.

@@ -1,5 +1,6 @@
 //! The transport of one node: what all its connections share, its opening and its end.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -124,14 +125,25 @@ impl Transport {
         }
     }
 
-    /// Third step: closes all connections with [`CloseReason::Drain`], evenly over this time, each after what is queued for it.
-    pub async fn close_all(&self, over: Duration) {
-        self.closing.send_replace(Some(over));
+    /// Third step: closes all connections with [`CloseReason::Drain`], evenly over this time. Of each, nothing more is read for the time `settle` before
+    /// it is closed, so that the last things it asked for are answered; then it goes after what is queued for it.
+    pub async fn close_all(&self, over: Duration, settle: Duration) {
         let connections = self.registry.all();
         let (begun, count) = (Instant::now(), connections.len().max(1) as u32);
+        let mut settling: VecDeque<(Instant, Arc<Connection>)> = VecDeque::new();
         for (index, connection) in connections.into_iter().enumerate() {
-            tokio::time::sleep_until(begun + over / count * index as u32).await;
-            connection.close(DisconnectReason::Closed(CloseReason::Drain), 1001);
+            let turn = begun + over / count * index as u32;
+            while let Some((until, settled)) = settling.pop_front_if(|(until, _)| *until <= turn) {
+                tokio::time::sleep_until(until).await;
+                settled.close(DisconnectReason::Closed(CloseReason::Drain), 1001);
+            }
+            tokio::time::sleep_until(turn).await;
+            connection.stop_reading();
+            settling.push_back((turn + settle, connection));
+        }
+        for (until, settled) in settling {
+            tokio::time::sleep_until(until).await;
+            settled.close(DisconnectReason::Closed(CloseReason::Drain), 1001);
         }
     }
 

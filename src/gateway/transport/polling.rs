@@ -154,7 +154,7 @@ impl Connection {
 /// Answers a POST once the application has taken every packet in it.
 pub(super) async fn post(connection: Arc<Connection>, request: Request<Incoming>) -> Result<Response<Body>, Refused> {
     let frame_bytes = connection.transport.config.frame_bytes;
-    if !connection.transport.is_reading() {
+    if !connection.is_reading() {
         return Err(Refused::Unavailable);
     }
     let mut reading = Reading::begin(connection)?;

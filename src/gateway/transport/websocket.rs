@@ -77,7 +77,7 @@ impl Driver {
 
     /// Reads until the socket is empty, the application is full or the turn is over.
     fn read(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
-        if !self.connection.transport.is_reading() {
+        if !self.connection.is_reading() {
             return Poll::Pending;
         }
         if !self.unread.is_empty() && self.work_off_unread() {

@@ -130,6 +130,8 @@ fn a_wrong_setting_is_one_line_that_names_the_key_and_never_the_value() {
         ("server.trusted_proxies", &[("ROOKERY__SERVER__TRUSTED_PROXIES", "10.0.0.0/8,hunter2")]),
         ("server.cluster_secret", &[("ROOKERY__SERVER__CLUSTER_SECRET", "hunter2")]),
         ("server.shutdown_ms", &[("ROOKERY__SERVER__SHUTDOWN_MS", "4999")]),
+        ("server.node_id", &[("ROOKERY__SERVER__NODE_ID", "hunter2 and more")]),
+        ("bus.prefix", &[("ROOKERY__BUS__PREFIX", "hunter2 and more")]),
         ("store.url", &[("ROOKERY__STORE__URL", "mysql://ann:hunter2@db/chat")]),
         ("store.migrate", &[("ROOKERY__STORE__MIGRATE", "hunter2")]),
         ("bus.url", &[("REDIS_URL", "amqp://ann:hunter2@cache")]),
