@@ -3,9 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use rookery::auth::{ClaimRules, Verifier};
 use rookery::config::{Secret, Settings, Sources};
 use rookery::domain::SystemClock;
+use serde_json::{Value, json};
 
 use super::command::rookery;
 use crate::support::cluster::Cluster;
@@ -144,6 +147,29 @@ async fn a_node_that_is_asked_to_end_says_so_and_ends_in_order() {
     assert!(ann.expect_event("session:drain").await["reconnectInMs"].is_u64());
     let log = cluster.nodes[0].log();
     assert!(log.contains("has ended") && !log.contains("WARN") && !log.contains("ERROR"), "{log}");
+}
+
+#[tokio::test]
+async fn what_a_draining_node_has_taken_is_answered_before_it_ends() {
+    let mut cluster = Cluster::embedded().await;
+    let room = cluster.group(&["ann"]).await;
+    let [ann] = cluster.clients(["ann"]).await;
+    let send = |n: u32| {
+        let message = json!({ "conversationId": room, "clientId": format!("c{n}"), "content": "hi" });
+        ann.try_emit_with_ack(json!(["message:send", message]), DEADLINE)
+    };
+    let mut sends: FuturesUnordered<_> = (0..200).map(send).collect();
+    let first = sends.next().await.unwrap().unwrap();
+    assert_eq!(first[0]["ok"], true, "{first}");
+    let node = &mut cluster.nodes[0];
+    let (status, acks) = tokio::join!(node.terminate(DEADLINE), sends.collect::<Vec<_>>());
+    assert_eq!(status.code(), Some(0), "{}", node.log());
+    let acked_count = 1 + acks.iter().flatten().filter(|ack| ack[0]["ok"] == true).count();
+    node.start().await;
+    let page = cluster.rest("ann").get(&format!("/conversations/{room}/events?after=0&limit=100")).await.ok();
+    let more = cluster.rest("ann").get(&format!("/conversations/{room}/events?after=100&limit=100")).await.ok();
+    let count = |page: &Value| page["items"].as_array().map_or(0, Vec::len);
+    assert_eq!(count(&page) + count(&more), acked_count, "in the log, and answered");
 }
 
 #[tokio::test]
