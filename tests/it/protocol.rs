@@ -3,4 +3,5 @@
 mod echo;
 mod first;
 mod forward;
+mod life;
 mod raw;

@@ -18,6 +18,9 @@ const TICK_MS_MAX: u64 = 100;
 /// How much finer than the shortest deadline the wheel turns.
 const TICKS_PER_DEADLINE: u32 = 16;
 
+/// The load is taken over at least this time.
+const LOAD_MS_MIN: u64 = 50;
+
 /// One a transport: no connection has a timer of its own.
 pub(super) struct Keeper {
     wheel: Mutex<Wheel>,
@@ -70,14 +73,17 @@ impl Keeper {
         let keeper = &transport.keeper;
         let mut ticks = tokio::time::interval(Duration::from_millis(keeper.tick_ms));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut load = Load { at_ms: transport.now_ms(), offered: 0 };
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                _ = ticks.tick() => keeper.turn(transport.now_ms()),
+                _ = ticks.tick() => {
+                    keeper.turn(transport.now_ms());
+                    load.measure(&transport);
+                }
                 () = keeper.settle.notified() => {}
             }
             keeper.settle_all();
-            transport.tally.publish(transport.registry.len());
         }
         keeper.settle_all();
     }
@@ -105,5 +111,26 @@ impl Keeper {
         for connection in unsettled {
             connection.settle_unread();
         }
+    }
+}
+
+/// How busy the node was when it was last looked at.
+struct Load {
+    at_ms: u64,
+    offered: u64,
+}
+
+impl Load {
+    /// Tells the pacer how many frames were sent since, and the recorder what was written.
+    fn measure(&mut self, transport: &Transport) {
+        let now_ms = transport.now_ms();
+        let elapsed_ms = now_ms - self.at_ms;
+        if elapsed_ms < LOAD_MS_MIN {
+            return;
+        }
+        let offered = transport.tally.offered_sum();
+        transport.pacer.follow(offered - self.offered, elapsed_ms);
+        transport.tally.publish(transport.registry.len());
+        *self = Self { at_ms: now_ms, offered };
     }
 }

@@ -19,6 +19,7 @@ use super::hop::Hops;
 use super::keeper::Keeper;
 use super::origin::Origins;
 use super::outbox::{Kind, Reader, Wire};
+use super::pacer::Pacer;
 use super::registry::Registry;
 use super::sid::{Entropy, Sids, is_tag};
 use super::tally::Tally;
@@ -56,6 +57,7 @@ pub struct Transport {
     pub(super) directory: Arc<dyn NodeDirectory>,
     pub(super) registry: Registry,
     pub(super) keeper: Keeper,
+    pub(super) pacer: Pacer,
     pub(super) tally: Tally,
     /// Every task of the transport.
     pub(super) tasks: TaskTracker,
@@ -91,6 +93,7 @@ impl Transport {
             directory,
             registry: Registry::default(),
             keeper: Keeper::new(shortest),
+            pacer: Pacer::new(),
             tally: Tally::new(),
             tasks: TaskTracker::new(),
             ping: Frame::text("2"),
@@ -103,6 +106,7 @@ impl Transport {
             config,
         });
         transport.tasks.spawn(Keeper::run(transport.clone(), transport.stop.clone()));
+        Pacer::start(&transport, &transport.stop);
         Ok(transport)
     }
 

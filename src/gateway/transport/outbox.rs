@@ -35,6 +35,15 @@ pub(super) enum Kind {
     Signal,
 }
 
+/// When a frame for an idle connection is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// By the sender.
+    Now,
+    /// With others, by the pacer.
+    Together,
+}
+
 /// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
@@ -53,6 +62,8 @@ pub(super) enum Offered {
     Written,
     /// The first frame to wait: the connection's task or this poll has to be woken.
     First(Option<Waker>),
+    /// The first of some that the pacer is to write.
+    Gathered,
     /// Behind others.
     Behind,
     Dropped,
@@ -168,12 +179,12 @@ impl Outbox {
     }
 
     /// Writes or queues a frame.
-    pub(super) fn offer(&mut self, frame: &Frame, kind: Kind, bound: QueueBound) -> Offered {
+    pub(super) fn offer(&mut self, frame: &Frame, kind: Kind, (bound, when): (QueueBound, When)) -> Offered {
         if self.phase != Phase::Open {
             return Offered::Closed;
         }
         if self.queue.is_empty() {
-            return self.offer_first(frame, kind);
+            return self.offer_first(frame, kind, when);
         }
         if kind == Kind::Signal && self.is_beyond(bound.bytes_max / 4, bound.frames_max / 4) {
             return Offered::Dropped;
@@ -188,9 +199,13 @@ impl Outbox {
         Offered::Behind
     }
 
-    fn offer_first(&mut self, frame: &Frame, kind: Kind) -> Offered {
+    fn offer_first(&mut self, frame: &Frame, kind: Kind, when: When) -> Offered {
         let (begun_bytes, wake) = match &mut self.wire {
             Wire::Polling(polls) => (0, polls.parked.clone()),
+            Wire::WebSocket(_) if when == When::Together => {
+                self.append(frame.clone(), kind);
+                return Offered::Gathered;
+            }
             Wire::WebSocket(socket) => match socket.try_write(frame.bytes()) {
                 Ok(written) if written == frame.len() => return Offered::Written,
                 Ok(written) => (written, None),
@@ -236,6 +251,21 @@ impl Outbox {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes what is queued for as long as the socket takes it. `Ok` says whether anything is left.
+    pub(super) fn drain_now(&mut self, written: &mut Written) -> io::Result<Left> {
+        while !self.queue.is_empty() && matches!(self.wire, Wire::WebSocket(_)) {
+            match self.write_some() {
+                Ok(bytes) => {
+                    written.calls += 1;
+                    self.advance(bytes, written);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Left::Some),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Left::Nothing)
     }
 
     /// One write of as many queued frames as fit together.
@@ -323,6 +353,13 @@ impl Outbox {
             self.queue = VecDeque::new();
         }
     }
+}
+
+/// Whether a socket took everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    Nothing,
+    Some,
 }
 
 /// What writing has done, for the metrics.

@@ -23,6 +23,7 @@ pub(super) struct Tally {
 #[derive(Default)]
 #[repr(align(128))]
 struct Stripe {
+    offered: AtomicU64,
     calls: AtomicU64,
     frames: AtomicU64,
     bytes: AtomicU64,
@@ -40,11 +41,21 @@ impl Tally {
         Self { stripes: Default::default(), published: WriteCounters::registered() }
     }
 
+    /// A frame was sent, whenever it is written.
+    pub(super) fn offered(&self) {
+        self.stripe().offered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// All frames ever sent.
+    pub(super) fn offered_sum(&self) -> u64 {
+        self.sum(|stripe| &stripe.offered)
+    }
+
     pub(super) fn wrote(&self, written: Written) {
         if written.calls == 0 {
             return;
         }
-        let stripe = &self.stripes[STRIPE.with(|stripe| *stripe)];
+        let stripe = self.stripe();
         stripe.calls.fetch_add(written.calls, Ordering::Relaxed);
         stripe.frames.fetch_add(written.frames, Ordering::Relaxed);
         stripe.bytes.fetch_add(written.bytes, Ordering::Relaxed);
@@ -68,12 +79,17 @@ impl Tally {
 
     /// Hands the sums to the recorder.
     pub(super) fn publish(&self, open: usize) {
-        let sum = |field: fn(&Stripe) -> &AtomicU64| {
-            self.stripes.iter().map(|stripe| field(stripe).load(Ordering::Relaxed)).sum()
-        };
-        self.published.calls.absolute(sum(|stripe| &stripe.calls));
-        self.published.frames.absolute(sum(|stripe| &stripe.frames));
-        self.published.bytes.absolute(sum(|stripe| &stripe.bytes));
+        self.published.calls.absolute(self.sum(|stripe| &stripe.calls));
+        self.published.frames.absolute(self.sum(|stripe| &stripe.frames));
+        self.published.bytes.absolute(self.sum(|stripe| &stripe.bytes));
         gauge!(SESSIONS).set(open as f64);
+    }
+
+    fn stripe(&self) -> &Stripe {
+        &self.stripes[STRIPE.with(|stripe| *stripe)]
+    }
+
+    fn sum(&self, field: fn(&Stripe) -> &AtomicU64) -> u64 {
+        self.stripes.iter().map(|stripe| field(stripe).load(Ordering::Relaxed)).sum()
     }
 }
