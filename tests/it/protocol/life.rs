@@ -181,7 +181,7 @@ async fn a_drain_refuses_the_new_stops_reading_writes_on_and_closes_all() {
     sockets[0].say("422[\"greet\"]").await;
     server.echo.sockets.lock()[0].send(&Frame::event("/", "drain", b"{}"));
     assert_eq!(sockets[0].text().await, "42[\"drain\",{}]");
-    server.transport.close_all(Duration::from_millis(50)).await;
+    server.transport.close_all(Duration::from_millis(50), Duration::ZERO).await;
     for mut socket in sockets {
         assert_eq!(socket.close_code().await, 1001);
         assert!(socket.frame().await.is_none());
