@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use sqlx::{Connection, PgConnection};
 
-use super::deadline::until;
+use super::deadline::until_within;
 use super::ports::free_port;
 use super::process::{Process, Spec, send_signal};
+
+/// Recovery after a kill reads and syncs the whole folder, beside whatever else the machine does.
+const START_LIMIT: Duration = Duration::from_secs(60);
 
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
@@ -69,6 +72,8 @@ impl Postgres {
     /// `kill -9` of the whole server, as a power cut would: what was committed must be there after [`Self::start_again`].
     pub async fn kill(&mut self) {
         let Some(mut process) = self.process.take() else { return };
+        // A frozen server starts no backend between the count and the kill.
+        process.signal("STOP");
         let backends = children_of(process.pid());
         process.kill();
         // They notice by themselves, but a new server may not start before the last of them is gone.
@@ -82,7 +87,8 @@ impl Postgres {
         }
         let process = self.spawn();
         let url = self.url("postgres");
-        until("Postgres answers", || async { PgConnection::connect(&url).await.ok() }).await;
+        let answers = || async { PgConnection::connect(&url).await.ok() };
+        until_within(START_LIMIT, "Postgres answers", answers).await;
         self.process = Some(process);
     }
 
