@@ -1,5 +1,6 @@
 //! One Engine.IO connection: its namespaces, its outbox, its deadlines and its end.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -7,6 +8,7 @@ use std::task::{Context, Poll};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
+use tracing::error;
 
 use super::application::{CloseReason, DisconnectReason, Session};
 use super::event::Pace;
@@ -281,7 +283,10 @@ impl Connection {
         };
         for (session, reason) in told {
             self.transport.tally.ended(reason);
-            session.disconnected(reason);
+            // Told by tasks that serve all connections: a defect in one session must not end them.
+            if catch_unwind(AssertUnwindSafe(|| session.disconnected(reason))).is_err() {
+                error!(reason = reason.word(), "a session met a defect when it was told that it ended");
+            }
         }
     }
 

@@ -21,7 +21,7 @@ impl Connection {
     /// Has the keeper look at this connection then, and not at the time that was asked for before.
     pub(super) fn watch(self: &Arc<Self>, outbox: &mut Outbox, at_ms: u64) {
         outbox.watch_ms = at_ms;
-        self.transport.keeper.watch(self.clone(), at_ms);
+        self.transport.keeper.watch(self.key, at_ms);
     }
 
     /// The client answered a ping.
@@ -30,13 +30,19 @@ impl Connection {
         self.outbox.lock().heart = Heart::Calm { ping_ms };
     }
 
-    /// The reader waits for the application (or no longer does).
+    /// The reader waits for the application: the client's silence is not its own.
     pub(super) fn hold(&self) {
         self.outbox.lock().is_held = true;
     }
 
+    /// The reader reads on. A pong may lie unread, so the client gets its time again.
     pub(super) fn release(&self) {
-        self.outbox.lock().is_held = false;
+        let dead_ms = self.transport.now_ms() + self.transport.config.ping_timeout.as_millis() as u64;
+        let mut outbox = self.outbox.lock();
+        outbox.is_held = false;
+        if let Heart::Pinged { .. } = outbox.heart {
+            outbox.heart = Heart::Pinged { dead_ms };
+        }
     }
 
     /// Acts on the deadlines that have passed. `watch_ms` is the time that was asked for; only the latest such wish counts.

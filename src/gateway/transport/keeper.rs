@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
 use super::node::Transport;
+use super::registry::Registry;
+use super::sid::SidKey;
 
 /// Deadlines further away than the wheel reaches are looked at in between.
 const SLOTS: u64 = 512;
@@ -36,8 +38,9 @@ struct Wheel {
     next_tick: u64,
 }
 
+/// Names the connection instead of holding it, so that one that has ended leaves nothing behind.
 struct Watch {
-    connection: Arc<Connection>,
+    key: SidKey,
     at_ms: u64,
 }
 
@@ -55,11 +58,11 @@ impl Keeper {
     }
 
     /// Has the connection looked at then, or a tick later, or before if the wheel does not reach as far.
-    pub(super) fn watch(&self, connection: Arc<Connection>, at_ms: u64) {
+    pub(super) fn watch(&self, key: SidKey, at_ms: u64) {
         let mut wheel = self.wheel.lock();
         let (first, last) = (wheel.next_tick, wheel.next_tick + SLOTS - 1);
         let tick = at_ms.div_ceil(self.tick_ms).clamp(first, last);
-        wheel.slots[(tick % SLOTS) as usize].push(Watch { connection, at_ms });
+        wheel.slots[(tick % SLOTS) as usize].push(Watch { key, at_ms });
     }
 
     /// Has [`Connection::settle_now`] called soon, if there is still no reader to do it.
@@ -78,7 +81,7 @@ impl Keeper {
             tokio::select! {
                 () = stop.cancelled() => break,
                 _ = ticks.tick() => {
-                    keeper.turn(transport.now_ms());
+                    keeper.turn(&transport.registry, transport.now_ms());
                     load.measure(&transport);
                 }
                 () = keeper.settle.notified() => {}
@@ -89,7 +92,7 @@ impl Keeper {
     }
 
     /// Looks at every connection whose slot has come.
-    fn turn(&self, now_ms: u64) {
+    fn turn(&self, registry: &Registry, now_ms: u64) {
         loop {
             let due = {
                 let mut wheel = self.wheel.lock();
@@ -100,8 +103,10 @@ impl Keeper {
                 wheel.next_tick += 1;
                 std::mem::take(&mut wheel.slots[slot])
             };
-            for Watch { connection, at_ms } in due {
-                connection.check(at_ms, now_ms);
+            for Watch { key, at_ms } in due {
+                if let Some(connection) = registry.get(&key) {
+                    connection.check(at_ms, now_ms);
+                }
             }
         }
     }

@@ -247,11 +247,8 @@ impl Drop for Reading {
         if !self.is_complete {
             self.connection.abort(DisconnectReason::TransportError);
         }
-        {
-            let mut outbox = self.connection.outbox.lock();
-            outbox.reader = Reader::Nobody;
-            outbox.is_held = false;
-        }
+        self.connection.release();
+        self.connection.outbox.lock().reader = Reader::Nobody;
         self.connection.settle_now();
     }
 }
