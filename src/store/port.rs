@@ -151,7 +151,8 @@ pub trait LogStore: Send + Sync {
     /// The heads of these feeds; unknown feeds are left out.
     async fn heads(&self, feeds: &[FeedId]) -> Result<Vec<(FeedId, Seq)>, StoreError>;
 
-    /// Feeds changed by transactions not older than `since`; `None` returns none of them and the present point.
+    /// Feeds changed by transactions not older than `since`; `None` returns none of them and the present point. While a transaction stays open, what was
+    /// committed after its beginning is told again.
     async fn changes(&self, since: Option<Xid>) -> Result<Changes, StoreError>;
 }
 
@@ -168,7 +169,7 @@ pub trait UserStore: Send + Sync {
     /// Creates those that are not there; leaves the others as they are.
     async fn ensure_users(&self, profiles: &[Profile]) -> Result<(), StoreError>;
 
-    /// Creates or replaces (a field without a value keeps the old one); returns them as they are now, in order.
+    /// Creates or replaces (a field without a value, and a name that is the id, keeps the old one); returns them as they are now, in order.
     async fn upsert_users(&self, profiles: &[Profile]) -> Result<Vec<Profile>, StoreError>;
 
     /// Those that exist, in no particular order.
@@ -197,7 +198,7 @@ pub struct Page<T> {
 #[async_trait]
 pub trait ConversationStore: Send + Sync {
     /// Creates it with its members, its feed at head 0 and an outbox row per member; or finds the one that is there (same direct pair, same owner and
-    /// clientId, same id). Two at once create one.
+    /// clientId, same id). Two at once create one. Nobody owns a direct: both are members, and whoever left it is added again when it is asked for again.
     ///
     /// # Errors
     /// [`StoreError::Refused`] names an unknown member.

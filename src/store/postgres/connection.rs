@@ -50,7 +50,10 @@ impl PostgresSettings {
     }
 
     /// How to connect, with the session settings that every connection has from its first byte on.
-    pub(super) fn options(&self) -> Result<PgConnectOptions, StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`]: the address is none.
+    pub fn options(&self) -> Result<PgConnectOptions, StoreError> {
         let milliseconds = |duration: Duration| duration.as_millis().to_string();
         let options = PgConnectOptions::from_str(&self.url)
             .map_err(|_| StoreError::Refused("store.url is no valid address of a Postgres server".into()))?
@@ -64,6 +67,12 @@ impl PostgresSettings {
                 ("idle_in_transaction_session_timeout", milliseconds(self.statement_timeout)),
                 ("tcp_user_timeout", milliseconds(self.deadline())),
                 ("client_connection_check_interval", "1000".to_owned()),
+                // Every row is found by a key, one after the other. So plans are made once, and neither missing nor old statistics can
+                // talk one into reading a whole table, or into taking locks in another order.
+                ("plan_cache_mode", "force_generic_plan".to_owned()),
+                ("enable_seqscan", "off".to_owned()),
+                ("enable_hashjoin", "off".to_owned()),
+                ("enable_mergejoin", "off".to_owned()),
                 // Compiling pays for statements of seconds; these take microseconds.
                 ("jit", "off".to_owned()),
             ])
@@ -93,19 +102,9 @@ impl PostgresStore {
         Ok(store)
     }
 
-    /// Prepares every statement: one that does not fit the schema shows at once. Returns how many there are.
-    ///
-    /// # Errors
-    /// [`StoreError::Defect`] names the first that does not fit.
-    pub async fn prepare_all(&self) -> Result<usize, StoreError> {
-        let mut lease = self.readers.acquire().await?;
-        let mut count = 0;
-        for sql in STATEMENTS.iter().copied().flatten().copied() {
-            lease.connection().prepare(sqlx::SqlStr::from_static(sql)).await.map_err(classify)?;
-            count += 1;
-        }
-        lease.done();
-        Ok(count)
+    /// Every statement that this store runs, for whoever wants to prepare or to explain them.
+    pub fn statements() -> impl Iterator<Item = &'static str> {
+        STATEMENTS.iter().copied().flatten().copied()
     }
 
     /// Closes all connections, after what runs on them.

@@ -28,7 +28,8 @@ statements! {
         WITH listed AS (
             SELECT m.*, f.head, f.last_at
             FROM members m JOIN feeds f ON f.id = m.conversation
-            WHERE m.user_id = $1 AND ($2::uuid IS NULL OR m.conversation = $2)
+            WHERE m.user_id = $1
+                AND m.conversation BETWEEN coalesce($2::uuid, '00000000-0000-0000-0000-000000000000') AND coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
                 AND ($3::bigint IS NULL OR (f.last_at, f.id) < ($3, $4::uuid))
             ORDER BY f.last_at DESC, f.id DESC LIMIT $5
         )
@@ -50,12 +51,13 @@ statements! {
 
     IDS_OF = "
         SELECT conversation FROM members
-        WHERE user_id = $1 AND ($2::uuid IS NULL OR conversation > $2) ORDER BY conversation LIMIT $3";
+        WHERE user_id = $1 AND conversation > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')
+        ORDER BY conversation LIMIT $3";
 
     MEMBERS = "
         SELECT m.user_id, m.role, u.name, m.joined_at
         FROM members m JOIN users u ON u.id = m.user_id
-        WHERE m.conversation = $1 AND ($2::bigint IS NULL OR (m.joined_at, m.user_id) > ($2, $3::text))
+        WHERE m.conversation = $1 AND (m.joined_at, m.user_id) > (coalesce($2::bigint, -1), coalesce($3::text, ''))
         ORDER BY m.joined_at, m.user_id LIMIT $4";
 
     MEMBER = "

@@ -34,8 +34,7 @@ statements! {
             WHERE m.conversation = l.conversation AND m.user_id = l.user_id
                 AND (l.read_to > l.read_seq OR l.delivered_to > l.delivered_seq)
         )
-        SELECT l.delivered_seq, l.read_seq, l.delivered_to, l.read_to
-        FROM asked a LEFT JOIN locked l ON l.place = a.place ORDER BY a.place";
+        SELECT place, delivered_seq, read_seq, delivered_to, read_to FROM locked";
 
     /// Reads all members of the conversation: an index on what every send moves would cost each of them more.
     WATERMARKS = "
@@ -43,17 +42,13 @@ statements! {
         ORDER BY moved_at DESC, user_id LIMIT $2";
 }
 
-fn advanced(row: &PgRow) -> Result<Option<Advanced>, StoreError> {
-    let column = |name| row.try_get::<Option<i64>, _>(name).map_err(classify);
-    let pair = |delivered: Option<i64>, read: Option<i64>| match delivered.zip(read) {
-        Some((delivered, read)) => {
-            Ok::<_, StoreError>(Some(Watermarks { delivered_seq: seq(delivered)?, read_seq: seq(read)? }))
-        }
-        None => Ok(None),
-    };
-    let from = pair(column("delivered_seq")?, column("read_seq")?)?;
-    let to = pair(column("delivered_to")?, column("read_to")?)?;
-    Ok(from.zip(to).map(|(from, to)| Advanced { from, to }))
+#[derive(FromRow)]
+struct AdvancedRow {
+    place: i64,
+    #[sqlx(flatten)]
+    from: WatermarksRow,
+    delivered_to: i64,
+    read_to: i64,
 }
 
 #[async_trait]
@@ -64,11 +59,15 @@ impl ReceiptStore for PostgresStore {
             .bind(batch.iter().map(|ask| ask.user.as_str()).collect::<Vec<_>>())
             .bind(batch.iter().map(|ask| stored_seq(ask.to.delivered_seq)).collect::<Vec<_>>())
             .bind(batch.iter().map(|ask| stored_seq(ask.to.read_seq)).collect::<Vec<_>>());
-        let rows = self.writers.rows(query).await?;
-        if rows.len() != batch.len() {
-            return Err(defect("fewer answers than wishes"));
+        let mut answers = vec![None; batch.len()];
+        for row in self.writers.rows(query).await? {
+            let row = AdvancedRow::from_row(&row).map_err(classify)?;
+            let place = usize::try_from(row.place - 1).map_err(defect)?;
+            let answer = answers.get_mut(place).ok_or_else(|| defect("an answer to no wish"))?;
+            let to = Watermarks { delivered_seq: seq(row.delivered_to)?, read_seq: seq(row.read_to)? };
+            *answer = Some(Advanced { from: row.from.into_watermarks()?, to });
         }
-        rows.iter().map(advanced).collect()
+        Ok(answers)
     }
 
     async fn watermarks(

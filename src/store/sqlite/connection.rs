@@ -9,7 +9,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Executor, Row, Sqlite, SqlitePool};
+use sqlx::{ConnectOptions, Row, Sqlite, SqlitePool};
 use tokio::time::timeout;
 
 use super::{STATEMENTS, SqliteStore};
@@ -102,18 +102,9 @@ impl SqliteStore {
         if MIGRATIONS.iter().all(|wanted| applied.contains(&wanted.version)) { Ok(()) } else { Err(older()) }
     }
 
-    /// Prepares every statement: one that does not fit the schema shows at once. Returns how many there are.
-    ///
-    /// # Errors
-    /// [`StoreError::Defect`] where one does not fit.
-    pub async fn prepare_all(&self) -> Result<usize, StoreError> {
-        let mut connection = self.readers.0.acquire().await.map_err(classify)?;
-        let mut count = 0;
-        for sql in STATEMENTS.iter().copied().flatten().copied() {
-            connection.prepare(sqlx::SqlStr::from_static(sql)).await.map_err(classify)?;
-            count += 1;
-        }
-        Ok(count)
+    /// Every statement that this store runs, for whoever wants to prepare or to explain them.
+    pub fn statements() -> impl Iterator<Item = &'static str> {
+        STATEMENTS.iter().copied().flatten().copied()
     }
 
     /// Closes the file, after what runs.
@@ -152,10 +143,20 @@ impl Writer {
 pub(super) struct Readers(SqlitePool, Duration);
 
 impl Readers {
+    /// Its connections.
+    pub(super) const fn pool(&self) -> &SqlitePool {
+        &self.0
+    }
+
+    /// Lets a read of several statements run to its end or the deadline.
+    pub(super) async fn in_time<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let late = |_| StoreError::Unavailable("no answer before the deadline".into());
+        timeout(self.1, work).await.map_err(late)?
+    }
+
     /// Runs one statement to its end or the deadline.
     pub(super) async fn rows(&self, query: Query<'_, Sqlite, SqliteArguments>) -> Result<Vec<SqliteRow>, Failure> {
-        let late = |_| StoreError::Unavailable("no answer before the deadline".into());
-        timeout(self.1, query.fetch_all(&self.0)).await.map_err(late)?.map_err(classify)
+        self.in_time(async { query.fetch_all(&self.0).await.map_err(classify) }).await
     }
 
     /// Runs one statement that finds at most one row.

@@ -5,17 +5,17 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
-use super::SqliteStore;
 use super::connection::classify;
 use super::transaction::{NewTask, Writing};
+use super::{SqliteStore, membership};
 use crate::domain::{
-    Conversation, ConversationChange, ConversationDraft, ConversationId, ConversationKind, ConversationView, Member,
-    Role, UserId,
+    Act, ClientId, Conversation, ConversationChange, ConversationDraft, ConversationId, ConversationKind,
+    ConversationView, Member, Permission, Role, UserId,
 };
 use crate::store::batch::Failure;
 use crate::store::page::{page, place, rows_wanted, uuid_place};
 use crate::store::rows::{ConversationRow, MemberRow, ViewRow, defect, kind_name, rank};
-use crate::store::{ConversationStore, Page, PageAsk, StoreError};
+use crate::store::{Append, ConversationStore, Page, PageAsk, StoreError, WriteAct};
 
 statements! {
     FIND = "
@@ -43,7 +43,8 @@ statements! {
         WITH listed AS (
             SELECT m.*, f.head, f.last_at
             FROM members m JOIN feeds f ON f.id = m.conversation
-            WHERE m.user_id = $1 AND ($2 IS NULL OR m.conversation = $2)
+            WHERE m.user_id = $1
+                AND m.conversation BETWEEN coalesce($2, x'') AND coalesce($2, x'ffffffffffffffffffffffffffffffffff')
                 AND ($3 IS NULL OR (f.last_at, f.id) < ($3, $4))
             ORDER BY f.last_at DESC, f.id DESC LIMIT $5
         )
@@ -66,12 +67,13 @@ statements! {
 
     IDS_OF = "
         SELECT conversation FROM members
-        WHERE user_id = $1 AND ($2 IS NULL OR conversation > $2) ORDER BY conversation LIMIT $3";
+        WHERE user_id = $1 AND conversation > coalesce($2, x'')
+        ORDER BY conversation LIMIT $3";
 
     MEMBERS = "
         SELECT m.user_id, m.role, u.name, m.joined_at
         FROM members m JOIN users u ON u.id = m.user_id
-        WHERE m.conversation = $1 AND ($2 IS NULL OR (m.joined_at, m.user_id) > ($2, $3))
+        WHERE m.conversation = $1 AND (m.joined_at, m.user_id) > (coalesce($2, -1), coalesce($3, ''))
         ORDER BY m.joined_at, m.user_id LIMIT $4";
 
     MEMBER = "
@@ -132,6 +134,22 @@ async fn make(writing: &mut Writing, draft: &ConversationDraft, pair: Option<Str
     Ok(())
 }
 
+/// Brings back whoever left a direct: it is the only one that the two can have.
+async fn complete_direct(writing: &mut Writing, id: ConversationId, draft: &ConversationDraft) -> Result<(), Failure> {
+    for (user, place) in everybody(draft).into_iter().zip(1_u8..) {
+        let back = Append {
+            conversation: id,
+            actor: None,
+            origin: None,
+            client_id: ClientId::parse(&format!("{}:{place}", draft.id)).map_err(defect)?,
+            permission: Permission::of(Act::Leave),
+            act: WriteAct::AddMember(user.clone(), Role::Member),
+        };
+        membership::add(writing, &back, user, Role::Member).await?;
+    }
+    Ok(())
+}
+
 impl SqliteStore {
     async fn find_or_make(&self, draft: &ConversationDraft) -> Result<ConversationChange, Failure> {
         let mut writing = Writing::begin(self.writer.pool()).await?;
@@ -154,6 +172,9 @@ impl SqliteStore {
             make(&mut writing, draft, pair).await?;
         }
         let id = found.unwrap_or_else(|| draft.id.as_uuid());
+        if found.is_some() && draft.kind == ConversationKind::Direct {
+            complete_direct(&mut writing, ConversationId::from_uuid(id), draft).await?;
+        }
         let row = writing.row(sqlx::query(CONVERSATION).bind(id)).await?;
         let row = row.ok_or_else(|| defect("a conversation that was made is not there"))?;
         let made = conversation(&row)?;

@@ -28,21 +28,20 @@ statements! {
             (SELECT o.id FROM feeds o WHERE o.owner = a.value ->> 1 AND a.value ->> 1 = a.value ->> 2))
         ORDER BY a.key";
 
-    /// `upto` sums the sizes up to and with this event.
+    FEED = "SELECT id, head FROM feeds WHERE id = coalesce($1, (SELECT o.id FROM feeds o WHERE o.owner = $2))";
+
+    /// `upto` sums the sizes up to and with this event. The order of the joins is given: the few that are wanted, then each by its key.
     EVENTS = "
-        WITH feed AS (SELECT id, head FROM feeds WHERE id = coalesce($1, (SELECT o.id FROM feeds o WHERE o.owner = $2))),
-        wanted AS (
-            SELECT w.feed, w.seq, sum(200 + coalesce(octet_length(m.content), 0)) OVER (ORDER BY w.seq) AS upto
+        WITH wanted AS (
+            SELECT w.seq, sum(200 + coalesce(octet_length(m.content), 0)) OVER (ORDER BY w.seq) AS upto
             FROM (
-                SELECT e.feed, e.seq, e.message FROM events e
-                WHERE e.feed = (SELECT id FROM feed) AND e.seq > $3 ORDER BY e.seq LIMIT $4
+                SELECT e.seq, e.message FROM events e WHERE e.feed = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3
             ) w
             LEFT JOIN messages m ON m.id = w.message
         )
-        SELECT f.head, e.*
-        FROM feed f
-        LEFT JOIN wanted w ON w.upto <= 1048576 OR w.seq - 1 = $3
-        LEFT JOIN rendered_events e ON e.event_feed = w.feed AND e.event_seq = w.seq
+        SELECT e.*
+        FROM wanted w CROSS JOIN rendered_events e
+        WHERE e.event_feed = $1 AND e.event_seq = w.seq AND (w.upto <= 1048576 OR w.seq - 1 = $2)
         ORDER BY w.seq";
 
     HEADS = "
@@ -50,12 +49,13 @@ statements! {
         UNION ALL
         SELECT f.id, f.owner, f.head FROM feeds f WHERE f.owner IN (SELECT value FROM json_each($2))";
 
-    /// Rows and counter are of one snapshot, and numbers rise in commit order: what is committed later has a higher one.
+    /// Rows and counter are of one snapshot, and numbers rise in commit order: what is committed later has a higher one. Left to itself
+    /// SQLite would read the whole table in the order of its groups.
     CHANGES = "
-        SELECT n.xid + 1 AS next, f.id, f.owner, c.head
+        SELECT n.xid + 1 AS next, f.id, f.owner, changed.head
         FROM counter n
-        LEFT JOIN (SELECT e.feed, max(e.seq) AS head FROM events e WHERE e.xid >= $1 GROUP BY e.feed) c ON true
-        LEFT JOIN feeds f ON f.id = c.feed";
+        LEFT JOIN (SELECT e.feed, max(e.seq) AS head FROM events e INDEXED BY events_by_xid WHERE e.xid >= $1 GROUP BY e.feed) changed ON true
+        LEFT JOIN feeds f ON f.id = changed.feed";
     POINT = "SELECT xid + 1 AS next FROM counter";
 }
 
@@ -90,6 +90,23 @@ fn hex(id: Uuid) -> String {
     id.simple().to_string()
 }
 
+impl SqliteStore {
+    async fn read_events(&self, feed: &FeedId, after: Seq, limit: u32) -> Result<EventPage, Failure> {
+        let mut snapshot = self.readers.pool().begin().await.map_err(classify)?;
+        let (conversation, owner) = columns(feed);
+        let found = sqlx::query(FEED).bind(conversation).bind(owner).fetch_optional(&mut *snapshot).await;
+        let Some(found) = found.map_err(classify)? else { return Ok(EventPage::default()) };
+        let id: Uuid = found.try_get("id").map_err(classify)?;
+        let query = sqlx::query(EVENTS).bind(id).bind(stored_seq(after)).bind(i64::from(limit));
+        let rows = query.fetch_all(&mut *snapshot).await.map_err(classify)?;
+        let mut page = EventPage { events: Vec::with_capacity(rows.len()), head: head(&found)?.unwrap_or_default() };
+        for row in &rows {
+            page.events.extend(EventRow::from_row(row).map_err(classify)?.into_event(feed.clone())?);
+        }
+        Ok(page)
+    }
+}
+
 #[async_trait]
 impl LogStore for SqliteStore {
     async fn epoch(&self) -> Result<Epoch, StoreError> {
@@ -115,16 +132,7 @@ impl LogStore for SqliteStore {
     }
 
     async fn events(&self, feed: &FeedId, after: Seq, limit: u32) -> Result<EventPage, StoreError> {
-        let (conversation, owner) = columns(feed);
-        let limit = i64::from(limit.min(1_000));
-        let query = sqlx::query(EVENTS).bind(conversation).bind(owner).bind(stored_seq(after)).bind(limit);
-        let rows = self.readers.rows(query).await?;
-        let mut page = EventPage::default();
-        for row in &rows {
-            page.head = head(row)?.unwrap_or_default();
-            page.events.extend(EventRow::from_row(row).map_err(classify)?.into_event(feed.clone())?);
-        }
-        Ok(page)
+        Ok(self.readers.in_time(self.read_events(feed, after, limit.min(1_000))).await?)
     }
 
     async fn heads(&self, feeds: &[FeedId]) -> Result<Vec<(FeedId, Seq)>, StoreError> {

@@ -11,7 +11,6 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use super::SqliteStore;
 use super::connection::classify;
 use crate::domain::{NodeId, Timestamp};
-use crate::store::batch::Failure;
 use crate::store::rows::defect;
 use crate::store::{NodeRow, NodeStore, StoreError};
 
@@ -42,7 +41,7 @@ fn node(row: &SqliteRow) -> Result<NodeRow, StoreError> {
 impl SqliteStore {
     async fn put_node(&self, query: Query<'_, Sqlite, SqliteArguments>) -> Result<(), StoreError> {
         let put = async { query.execute(self.writer.pool()).await.map_err(classify).map(|_| ()) };
-        Ok(self.writer.in_time::<(), Failure>(put).await?)
+        Ok(self.writer.in_time(put).await?)
     }
 }
 

@@ -83,6 +83,7 @@ behaviours! {
         an_unknown_member_is_named_and_nothing_is_made,
         a_direct_is_unique_also_when_both_make_it_at_once,
         nobody_owns_a_direct,
+        making_a_direct_again_brings_back_who_left,
         a_repeated_creation_finds_the_first,
         a_given_id_is_made_once,
         the_list_shows_the_most_recently_active_first_and_pages_through,

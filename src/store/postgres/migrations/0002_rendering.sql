@@ -19,15 +19,16 @@ SELECT e.feed AS event_feed, e.seq AS event_seq, e.at AS event_at, e.kind AS eve
        m.created_at, m.edited_at, m.deleted_at, m.pinned_at, m.sender_name, m.sender_username, m.sender_avatar,
        m.reply_sender, m.reply_excerpt,
        c.id AS about_id, c.kind AS about_kind,
-       CASE WHEN own.owner IS NULL OR pm.role IS NOT NULL THEN c.title END AS about_title,
-       CASE WHEN own.owner IS NULL OR pm.role IS NOT NULL THEN c.avatar END AS about_avatar,
+       CASE WHEN own.owner IS NULL OR EXISTS (
+           SELECT 1 FROM members k WHERE k.conversation = e.about AND k.user_id = own.owner) THEN c.title END AS about_title,
+       CASE WHEN own.owner IS NULL OR EXISTS (
+           SELECT 1 FROM members k WHERE k.conversation = e.about AND k.user_id = own.owner) THEN c.avatar END AS about_avatar,
        c.retention_days AS about_retention_days, c.created_at AS about_created_at, f.head AS about_head
 FROM events e
 LEFT JOIN rendered_messages_v1 m ON m.id = e.message
 LEFT JOIN conversations c ON c.id = e.about
 LEFT JOIN feeds f ON f.id = c.id
-LEFT JOIN feeds own ON own.id = e.feed AND e.about IS NOT NULL
-LEFT JOIN members pm ON pm.conversation = e.about AND pm.user_id = own.owner;
+LEFT JOIN feeds own ON own.id = e.feed AND e.about IS NOT NULL;
 
 -- The answer to a write: for each asked place its outcome and, where there is one, its event.
 CREATE VIEW rendered_outcomes_v1 AS

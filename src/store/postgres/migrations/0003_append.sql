@@ -44,10 +44,13 @@ BEGIN
         LEFT JOIN members m ON m.conversation = a.conversation AND m.user_id = a.actor
         LEFT JOIN events d ON d.feed = a.conversation AND d.actor = coalesce(a.actor, '') AND d.client_id = a.client_id
         LEFT JOIN messages r ON r.id = a.reply AND r.conversation = a.conversation
-    ), fresh AS MATERIALIZED (
-        SELECT j.*, j.head + row_number() OVER w AS seq, greatest(now, j.last_at + 1) + row_number() OVER w - 1 AS at
+    ), placed AS MATERIALIZED (
+        -- Those that are refused take no place; a duplicate has the one of the first.
+        SELECT j.*,
+            CASE WHEN j.verdict = 'written' THEN j.head + count(*) FILTER (WHERE j.verdict = 'written') OVER w
+                 ELSE j.old_seq END AS seq,
+            greatest(now, j.last_at + 1) - 1 + count(*) FILTER (WHERE j.verdict = 'written') OVER w AS at
         FROM judged j
-        WHERE j.verdict = 'written'
         WINDOW w AS (PARTITION BY j.conversation ORDER BY j.idx)
     ), stored AS (
         INSERT INTO messages (id, conversation, seq, sender, client_id, kind, content, content_json, reply_to, mentions, created_at)
@@ -58,26 +61,25 @@ BEGIN
                 JOIN members m ON m.conversation = n.conversation AND m.user_id = w.user_id
             ) END,
             n.at
-        FROM fresh n
+        FROM placed n WHERE n.verdict = 'written'
     ), logged AS (
         INSERT INTO events (feed, seq, xid, at, message, origin, version, kind, actor, client_id)
         SELECT n.conversation, n.seq, a_xid, n.at, n.message, n.origin, 1, 'message.new', n.actor, n.client_id
-        FROM fresh n
+        FROM placed n WHERE n.verdict = 'written'
     ), moved AS (
         UPDATE feeds f SET head = n.head, last_at = n.at
-        FROM (SELECT conversation, max(seq) AS head, max(at) AS at FROM fresh GROUP BY conversation) n
+        FROM (SELECT conversation, max(seq) AS head, max(at) AS at FROM placed WHERE verdict = 'written'
+              GROUP BY conversation) n
         WHERE f.id = n.conversation
     ), read AS (
         -- In the lock order of members. What a receipt moved meanwhile stays: watermarks only rise.
         UPDATE members m
         SET read_seq = greatest(m.read_seq, n.seq), delivered_seq = greatest(m.delivered_seq, n.seq), moved_at = now
-        FROM (SELECT conversation, actor, max(seq) AS seq FROM fresh GROUP BY conversation, actor
-              ORDER BY conversation, actor) n
+        FROM (SELECT conversation, actor, max(seq) AS seq FROM placed WHERE verdict = 'written'
+              GROUP BY conversation, actor ORDER BY conversation, actor) n
         WHERE m.conversation = n.conversation AND m.user_id = n.actor
     )
-    SELECT array_agg(j.verdict ORDER BY j.idx), array_agg(coalesce(n.seq, j.old_seq) ORDER BY j.idx)
-    INTO verdicts, seqs
-    FROM judged j LEFT JOIN fresh n ON n.idx = j.idx;
+    SELECT array_agg(n.verdict ORDER BY n.idx), array_agg(n.seq ORDER BY n.idx) INTO verdicts, seqs FROM placed n;
 END $$;
 
 -- Writes one event at the head of a locked feed; returns its seq.
@@ -196,10 +198,7 @@ CREATE FUNCTION append_v1(
     a_direct smallint[], a_group smallint[], a_channel smallint[],
     a_act text[], a_args text[],
     a_message uuid[], a_kind text[], a_content text[], a_json boolean[], a_reply uuid[], a_mentions text[]
-) RETURNS SETOF rendered_outcomes_v1 LANGUAGE plpgsql VOLATILE
--- The plans must not depend on what the statistics happen to say: every row is found by its key.
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-AS $$
+) RETURNS SETOF rendered_outcomes_v1 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     -- NULL while all feeds are locked, else those that are.
     v_locked uuid[];

@@ -1,5 +1,21 @@
 -- The writes beside the log: conversations made, personal feeds written, the identity of the history.
 
+-- Brings back whoever left a direct: it is the only one that the two can have.
+CREATE FUNCTION complete_direct_v1(a_id uuid, a_all text[], a_once uuid) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    v_xid bigint := pg_current_xact_id()::text::bigint;
+    v_missing record;
+BEGIN
+    PERFORM FROM feeds f WHERE f.id = a_id FOR NO KEY UPDATE;
+    FOR v_missing IN
+        SELECT a.user_id, a.place FROM unnest(a_all) WITH ORDINALITY a (user_id, place)
+        WHERE NOT EXISTS (SELECT FROM members m WHERE m.conversation = a_id AND m.user_id = a.user_id) ORDER BY a.place
+    LOOP
+        PERFORM append_act_v1(v_xid, a_id, NULL, NULL, a_once || ':' || v_missing.place, '{1,1,1}', 'add',
+            jsonb_build_object('user', v_missing.user_id, 'role', 1));
+    END LOOP;
+END $$;
+
 -- Makes a conversation, or finds the one that is there by id, pair, or creator and clientId. `refused` names an unknown user.
 CREATE FUNCTION create_conversation_v1(
     a_id uuid, a_kind text, a_title text, a_owner text, a_members text[], a_client_id text,
@@ -19,6 +35,9 @@ BEGIN
         SELECT c.id INTO made FROM conversations c WHERE c.id = a_id;
         IF made IS NULL AND v_pair IS NOT NULL THEN
             SELECT c.id INTO made FROM conversations c WHERE c.pair = v_pair;
+            IF (SELECT count(*) FROM members m WHERE m.conversation = made) < 2 THEN
+                PERFORM complete_direct_v1(made, v_all, a_id);
+            END IF;
         END IF;
         IF made IS NULL AND a_client_id IS NOT NULL THEN
             SELECT c.id INTO made FROM conversations c WHERE c.created_by = a_owner AND c.client_id = a_client_id;
@@ -56,7 +75,6 @@ DECLARE
     v_xid bigint := pg_current_xact_id()::text::bigint;
     v_now bigint;
     v_feeds uuid[];
-    v_rows bigint[];
     v_places record;
 BEGIN
     SELECT array_agg(l.id) INTO v_feeds FROM (

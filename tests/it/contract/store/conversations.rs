@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use rookery::domain::{ConversationDraft, ConversationId, ConversationKind, Role, Seq, UserId};
-use rookery::store::{PageAsk, Store, StoreError};
+use rookery::store::{PageAsk, Store, StoreError, WriteAct};
 
-use super::world::{World, client_id, created, draft, existing, first, user};
+use super::world::{World, append, client_id, created, draft, existing, first, texts, user};
 
 pub async fn a_conversation_begins_with_its_members_and_an_empty_feed(world: World) {
     let [ann, bob] = world.users(["ann", "bob"]).await;
@@ -59,6 +59,23 @@ pub async fn nobody_owns_a_direct(world: World) {
     for user in [&ann, &bob] {
         assert_eq!(world.role(direct, user).await, Some(Role::Member));
     }
+}
+
+pub async fn making_a_direct_again_brings_back_who_left(world: World) {
+    let [ann, bob] = world.users(["ann", "bob"]).await;
+    let direct = world.conversation(ConversationKind::Direct, &[&ann, &bob]).await;
+    world.says(&ann, direct, "hi").await;
+    for user in [&ann, &bob] {
+        world.written(append(Some(user), direct, WriteAct::RemoveMember(user.clone()))).await;
+    }
+    let again = draft(ConversationKind::Direct, &[&bob, &ann]);
+    for _ in 0..2 {
+        assert_eq!(existing(world.store.create_conversation(&again).await.unwrap()).id, direct);
+    }
+    let feed = texts(&world.feed(direct).await);
+    assert_eq!(feed, ["hi", "member.removed", "member.removed", "member.added", "member.added"]);
+    world.says(&ann, direct, "back").await;
+    assert_eq!(world.store.work_outbox(100).await.unwrap().len(), 6);
 }
 
 pub async fn a_repeated_creation_finds_the_first(world: World) {
@@ -133,8 +150,8 @@ pub async fn members_page_in_order_of_joining(world: World) {
     let [ann, zoe, abe] = world.users(["ann", "zoe", "abe"]).await;
     let group = world.group(&[&ann]).await;
     for user in [&zoe, &abe] {
-        let add = rookery::store::WriteAct::AddMember(user.clone(), Role::Member);
-        world.written(super::world::append(Some(&ann), group, add)).await;
+        let add = WriteAct::AddMember(user.clone(), Role::Member);
+        world.written(append(Some(&ann), group, add)).await;
     }
     let page = world.store.members(group, &first(2)).await.unwrap();
     let rest = world.store.members(group, &PageAsk { cursor: page.next_cursor, limit: 2 }).await.unwrap();

@@ -57,9 +57,19 @@ impl World {
 
     /// Not migrated yet.
     pub async fn bare_postgres() -> Option<Self> {
-        let url = backends::fresh_database().await?;
-        let store = Arc::new(PostgresStore::connect(&small(&url)).await.unwrap());
-        Some(Self { store: store.clone(), engine: Engine::Postgres(store), url, _folder: None })
+        Some(Self::over(&small(&backends::fresh_database().await?)).await)
+    }
+
+    /// On a given database.
+    pub async fn on(settings: &PostgresSettings) -> Self {
+        let world = Self::over(settings).await;
+        world.migrate().await.unwrap();
+        world
+    }
+
+    async fn over(settings: &PostgresSettings) -> Self {
+        let store = Arc::new(PostgresStore::connect(settings).await.unwrap());
+        Self { store: store.clone(), engine: Engine::Postgres(store), url: settings.url.clone(), _folder: None }
     }
 
     /// The same database as another node sees it. SQLite has one node only: the same store.
