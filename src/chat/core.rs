@@ -126,7 +126,7 @@ impl Chat {
         MessageId::from_uuid(self.inner.new_uuid())
     }
 
-    /// A new conversation id, for a [`ConversationDraft`].
+    /// A new conversation id, for a [`crate::domain::ConversationDraft`].
     #[must_use]
     pub fn new_conversation_id(&self) -> ConversationId {
         ConversationId::from_uuid(self.inner.new_uuid())
