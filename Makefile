@@ -18,5 +18,8 @@ check: ## Format, lints, docs, dependencies, house rules
 cluster: ## Run 3 nodes, Redis, Postgres and a round-robin proxy, without containers; ctrl-c ends it
 	@deploy/local/cluster.sh
 
-bench: ## Build for release and measure (loadtest/)
-	@loadtest/bench
+bench: ## Measure against the Node reference, with a release build
+	@deploy/local/install.sh
+	@deploy/local/npm.sh loadtest/peers/node
+	cargo build --release --workspace
+	@node loadtest/bench.mjs
