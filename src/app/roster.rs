@@ -21,6 +21,8 @@ use crate::telemetry::metrics;
 const BEAT_EVERY: Duration = Duration::from_secs(2);
 /// For one of them: a store that is slower counts as one that is away.
 const BEAT_WITHIN: Duration = Duration::from_secs(2);
+/// How often a starting node tries to enter the list.
+const JOIN_ATTEMPTS_MAX: usize = 5;
 /// A node that was silent for longer is not counted: three heartbeats were missed.
 const AGE_MAX: Duration = Duration::from_secs(7);
 /// The store is not asked for an unknown node more often than this.
@@ -51,6 +53,14 @@ impl Roster {
     /// Enters this node in the list.
     pub(super) async fn join(parts: RosterParts) -> Result<Arc<Self>, StoreError> {
         let roster = Self { parts, addresses: ArcSwap::default(), looked: Mutex::new(None) };
+        for _ in 1..JOIN_ATTEMPTS_MAX {
+            match roster.beat().await {
+                // A store that has just migrated under load may be slow once; a node that ends for that starts again to the same.
+                Err(StoreError::Unavailable(why)) => info!("this node is not in the list yet, trying again: {why}"),
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(Arc::new(roster)),
+            }
+        }
         roster.beat().await?;
         Ok(Arc::new(roster))
     }

@@ -1,15 +1,18 @@
 //! What a request is taken apart into: who asks, which thing, which body.
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
 use super::error::Problem;
 use super::state::RestState;
 use crate::auth::bearer;
 use crate::domain::{ChatError, ErrorCode, UserId};
+
+/// How many times its bound a body may be before its sender is cut off.
+const DISCARD_FACTOR: usize = 4;
 
 /// A user with a valid token.
 pub struct Caller(pub UserId);
@@ -60,16 +63,29 @@ impl FromRequestParts<RestState> for ServiceCaller {
     }
 }
 
+/// The whole body. One that is too large is read a while longer and thrown away: a connection closed in the middle of it would take the refusal with it.
+async fn read_bounded(body: axum::body::Body, bytes_max: usize) -> Result<Vec<u8>, ChatError> {
+    let (mut stream, mut bytes, mut total) = (body.into_data_stream(), Vec::new(), 0_usize);
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| ChatError::invalid("the body could not be read"))?;
+        total = total.saturating_add(chunk.len());
+        if total <= bytes_max {
+            bytes.extend_from_slice(&chunk);
+        } else if total > bytes_max.saturating_mul(DISCARD_FACTOR) {
+            break;
+        }
+    }
+    if total > bytes_max {
+        return Err(ChatError::new(ErrorCode::TooLarge, format!("the body is larger than {bytes_max} bytes")));
+    }
+    Ok(bytes)
+}
+
 impl<T: DeserializeOwned> FromRequest<RestState> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &RestState) -> Result<Self, Problem> {
-        // The bound itself is a layer of the router: it turns away by the header before it reads.
-        let bytes =
-            Bytes::from_request(request, state).await.map_err(|rejection| match rejection.status().as_u16() {
-                413 => ChatError::new(ErrorCode::TooLarge, "the body is too large"),
-                _ => ChatError::invalid("the body could not be read"),
-            })?;
+        let bytes = read_bounded(request.into_body(), state.settings.body_bytes_max).await?;
         let mut json = serde_json::Deserializer::from_slice(if bytes.is_empty() { b"{}" } else { &bytes });
         let value =
             serde_path_to_error::deserialize(&mut json).map_err(|error| match error.path().to_string().as_str() {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use axum::{Json, Router};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -44,7 +43,6 @@ pub fn router(state: RestState) -> Router {
     api.route(&format!("{PREFIX}/openapi.json"), get(async move || Json(openapi.as_ref().clone())))
         .route(&format!("{PREFIX}/{{*unknown}}"), axum::routing::any(not_found))
         .method_not_allowed_fallback(not_found)
-        .layer(DefaultBodyLimit::max(state.settings.body_bytes_max))
         .with_state(state)
 }
 

@@ -77,7 +77,10 @@ impl Postgres {
         let backends = children_of(process.pid());
         process.kill();
         // They notice by themselves, but a new server may not start before the last of them is gone.
-        backends.into_iter().for_each(|pid| send_signal(pid, "KILL"));
+        backends.iter().for_each(|pid| send_signal(*pid, "KILL"));
+        let gone =
+            || async { (!backends.iter().any(|pid| Path::new(&format!("/proc/{pid}/fd/0")).exists())).then_some(()) };
+        until_within(START_LIMIT, "the last backend is gone", gone).await;
     }
 
     /// Starts the server on the data that it left. Does nothing while it runs.
