@@ -18,5 +18,7 @@ check: ## Format, lints, docs, dependencies, house rules
 cluster: ## Run 3 nodes, Redis, Postgres and a round-robin proxy, without containers; ctrl-c ends it
 	@deploy/local/cluster.sh
 
-bench: ## Build for release and measure (loadtest/)
-	@loadtest/bench
+bench: ## Build for release and measure against the Node reference (loadtest/)
+	cargo build --release --workspace
+	@deploy/local/install.sh && deploy/local/npm.sh loadtest/peers/node
+	node loadtest/bench.mjs

@@ -23,7 +23,7 @@ cargo test --quiet --features failpoints --test it tidy
 step "shell and JavaScript"
 for script in .ci/run .ci/*.sh deploy/local/*.sh; do bash -n "$script"; done
 if command -v node >/dev/null; then
-  for script in tests/it/support/*.mjs; do node --check "$script"; done
+  for script in tests/it/support/*.mjs loadtest/*.mjs; do node --check "$script"; done
 elif [ "${CI:-}" = true ]; then
   echo "node is missing: deploy/local/install.sh installs it" >&2
   exit 1
