@@ -18,8 +18,7 @@ check: ## Format, lints, docs, dependencies, house rules
 cluster: ## Run 3 nodes, Redis, Postgres and a round-robin proxy, without containers; ctrl-c ends it
 	@deploy/local/cluster.sh
 
-bench: ## Measure against the Node reference, with a release build
-	@deploy/local/install.sh
-	@deploy/local/npm.sh loadtest/peers/node
+bench: ## Build for release and measure against the Node reference (loadtest/)
 	cargo build --release --workspace
-	@node loadtest/bench.mjs
+	@deploy/local/install.sh && deploy/local/npm.sh loadtest/peers/node
+	node loadtest/bench.mjs

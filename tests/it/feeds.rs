@@ -1,5 +1,6 @@
 //! The feeds of a node, with time paused: what they ask of store and bus, and what readers hear.
 
+mod cluster;
 mod site;
 mod spy_bus;
 mod store;

@@ -3,4 +3,4 @@
 mod bus;
 mod bus_node;
 mod bus_redis;
-mod store;
+pub mod store;

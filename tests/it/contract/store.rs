@@ -12,7 +12,7 @@ mod receipts;
 mod roles;
 mod schema;
 mod users;
-mod world;
+pub mod world;
 
 /// Runs each behaviour over each engine; a behaviour gets a world of its own.
 macro_rules! behaviours {

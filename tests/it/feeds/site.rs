@@ -6,13 +6,14 @@ use std::time::Duration;
 use rookery::bus::{Bus, Payload};
 use rookery::chat::{AttachAsk, Attached, Attachments, Budget, EncodedOnce, Feeds, FeedsParts, Reader};
 use rookery::domain::{Event, FeedId, NodeId, Seq, SessionId, Signal, SystemClock, UserId};
+use rookery::store::LogStore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::spy_bus::SpyBus;
 use super::store::{TestStore, pass};
-use crate::schedules::log::{Write, feed, user};
+use crate::schedules::log::{Write, feed};
 
 /// A session of a user.
 pub struct Ear {
@@ -25,10 +26,15 @@ pub struct Ear {
 }
 
 impl Ear {
+    /// Of the user with this number in the log of the test store.
     pub fn new(number: usize) -> Arc<Self> {
+        Self::of(crate::schedules::log::user(number))
+    }
+
+    pub fn of(user: UserId) -> Arc<Self> {
         Arc::new(Self {
             session: SessionId::from_uuid(Uuid::now_v7()),
-            user: user(number),
+            user,
             attachments: Attachments::default(),
             heard: Mutex::default(),
             signals: Mutex::default(),
@@ -71,20 +77,19 @@ impl Reader for Ear {
     }
 }
 
-/// One node.
-pub struct Site {
-    pub store: Arc<TestStore>,
+/// The feeds of a node, and what ends them.
+pub struct Running {
     pub feeds: Feeds,
     shutdown: CancellationToken,
     tracker: TaskTracker,
 }
 
 /// Feeds of a node of this name over these.
-pub async fn start(name: &str, store: &Arc<TestStore>, bus: Arc<dyn Bus>) -> Site {
+pub async fn start(name: &str, store: Arc<dyn LogStore>, bus: Arc<dyn Bus>) -> Running {
     let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
     let parts = FeedsParts {
         node: NodeId::parse(name).unwrap(),
-        store: Arc::clone(store) as Arc<_>,
+        store,
         bus,
         clock: Arc::new(SystemClock),
         seed: name.len() as u64,
@@ -92,14 +97,31 @@ pub async fn start(name: &str, store: &Arc<TestStore>, bus: Arc<dyn Bus>) -> Sit
         shutdown: shutdown.clone(),
     };
     let feeds = Feeds::start(parts).await.unwrap();
-    Site { store: Arc::clone(store), feeds, shutdown, tracker }
+    Running { feeds, shutdown, tracker }
+}
+
+impl Running {
+    /// Ends every task; returns when they have ended.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}
+
+/// A node alone over the test store.
+pub struct Site {
+    pub store: Arc<TestStore>,
+    pub feeds: Feeds,
+    running: Running,
 }
 
 impl Site {
     /// A node alone, and its bus.
     pub async fn alone() -> (Self, Arc<SpyBus>) {
-        let bus = SpyBus::new();
-        (start("here", &TestStore::new(1), Arc::clone(&bus) as Arc<_>).await, bus)
+        let (bus, store) = (SpyBus::new(), TestStore::new(1));
+        let running = start("here", store.clone(), bus.clone()).await;
+        (Self { store, feeds: running.feeds.clone(), running }, bus)
     }
 
     /// Commits, and tells the feeds of it.
@@ -130,11 +152,8 @@ impl Site {
         }
     }
 
-    /// Ends every task; returns when they have ended.
     pub async fn stop(self) {
-        self.shutdown.cancel();
-        self.tracker.close();
-        self.tracker.wait().await;
+        self.running.stop().await;
     }
 }
 

@@ -10,7 +10,7 @@ use rookery::domain::{NodeId, Seq, SessionId};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::site::{Site, start};
+use super::site::{Running, start};
 use super::store::{TestStore, pass};
 use crate::schedules::device::{Answer, Ask, Device, Place, Socket};
 use crate::schedules::log::{USERS, Write, epoch, feed};
@@ -25,11 +25,13 @@ struct Storm {
     random: Random,
     store: Arc<TestStore>,
     bus: MemoryHub,
-    sites: Vec<Site>,
+    sites: Vec<Running>,
     devices: Vec<Arc<Mutex<Device>>>,
     /// The session of each device.
     sockets: Vec<Option<Arc<Socket>>>,
     asks: u64,
+    /// Per cent of attaches whose answer has little room.
+    tight: u64,
     /// Attaches and tellings under way.
     under_way: TaskTracker,
 }
@@ -40,7 +42,7 @@ impl Storm {
         let mut sites = Vec::new();
         for name in NODES {
             let seat = bus.join(NodeId::parse(name).unwrap());
-            sites.push(start(name, &store, Arc::new(seat)).await);
+            sites.push(start(name, store.clone(), Arc::new(seat)).await);
         }
         let mut random = Random::new(seed);
         let lost = random.pick(&[0, 100, 1_000]);
@@ -51,7 +53,7 @@ impl Storm {
         let device = |number| Arc::new(Mutex::new(Device::new(number % USERS, Arc::clone(&store.log))));
         let devices = (0..5).map(device).collect();
         let (sockets, under_way) = (vec![None; 5], TaskTracker::new());
-        Self { random, store, bus, sites, devices, sockets, asks: 0, under_way }
+        Self { random, store, bus, sites, devices, sockets, asks: 0, tight: 20, under_way }
     }
 
     async fn act(&mut self) {
@@ -113,7 +115,7 @@ impl Storm {
         device.asking = Some(self.asks);
         let (cursor, history) = (device.cursor.map(Seq), device.history.map(epoch));
         drop(device);
-        let budget = if self.random.percent(20) { Budget::new(2, 500) } else { Budget::new(1_000, 1 << 20) };
+        let budget = if self.random.percent(self.tight) { Budget::new(2, 500) } else { Budget::new(1_000, 1 << 20) };
         let ask = Ask { number: self.asks, session, at: self.store.now() };
         let wish = AttachAsk { feed: feed(), cursor, epoch: history, budget };
         let (feeds, device) = (self.sites[node].feeds.clone(), Arc::clone(&self.devices[number]));
@@ -158,6 +160,7 @@ impl Storm {
     /// No fault any more: everybody comes back, and soon nothing is missing.
     async fn heal(&mut self) {
         self.bus.set_faults(Faults::default());
+        self.tight = 0;
         for _ in 0..4 {
             // Longer than the longest back-off, and then a poll.
             pass(Duration::from_secs(6)).await;

@@ -129,7 +129,7 @@ fn an_acked_send_without_a_row_or_with_another_is_found() {
         let What::Ack(ack) = &mut run.tracks[0].observations[2].what else { panic!("an ack is there") };
         ack.seq = 2;
     });
-    assert_eq!(rules, ["I1", "I5"].map(str::to_owned)[..1]);
+    assert_eq!(rules, ["I1"]);
 }
 
 #[test]
