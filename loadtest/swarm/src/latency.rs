@@ -5,11 +5,14 @@ use serde_json::{Value, json};
 
 use crate::wire::round3;
 
+/// Ten minutes, in microseconds; whatever takes longer counts as that.
+const LATENCY_MAX_US: u64 = 600_000_000;
+
 pub struct Latency(Histogram<u64>);
 
 impl Default for Latency {
     fn default() -> Self {
-        Self(Histogram::new(3).expect("three digits are within the histogram's bounds"))
+        Self(Histogram::new_with_bounds(1, LATENCY_MAX_US, 3).expect("these bounds are within the histogram's own"))
     }
 }
 
@@ -26,5 +29,19 @@ impl Latency {
     pub fn json(&self) -> Value {
         let q = |q| self.quantile_ms(q);
         json!({"p50": q(0.5), "p95": q(0.95), "p99": q(0.99), "p999": q(0.999), "max": q(1.0)})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Latency;
+
+    #[test]
+    fn quantiles_are_those_of_what_was_added() {
+        let mut latency = Latency::default();
+        (1..=100_000).for_each(|us| latency.add(us));
+        for (q, ms) in [(0.5, 50.0), (0.99, 99.0), (1.0, 100.0)] {
+            assert!((latency.quantile_ms(q) / ms - 1.0).abs() < 0.01, "{q}: {}", latency.quantile_ms(q));
+        }
     }
 }
